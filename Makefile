@@ -1,0 +1,58 @@
+# Every target works on a machine that has python3 (3.11 or later) with venv, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test test-stack check format lock bench stack-up stack-down stack-status clean
+
+# The dependencies are locked with hashes; the stamp makes an unchanged environment cost nothing.
+$(VENV)/.installed: requirements-dev.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+run: $(VENV)/.installed
+	$(BIN)/lettaops
+
+test: $(VENV)/.installed check
+	$(BIN)/python -m pytest tests --ignore=tests/stack
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: $(VENV)/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# As root on Debian: installs a Docker engine and what else the real stack needs, then runs a private one.
+test-stack: $(VENV)/.installed
+	tests/testbed/install.sh
+	$(BIN)/python -m pytest tests/stack
+
+stack-up: $(VENV)/.installed
+	tests/testbed/install.sh
+	$(BIN)/python -m tests.testbed up
+
+stack-status: $(VENV)/.installed
+	$(BIN)/python -m tests.testbed status
+
+stack-down: $(VENV)/.installed
+	$(BIN)/python -m tests.testbed down
+
+bench: $(VENV)/.installed
+	tests/testbed/install.sh
+	$(BIN)/python -m bench
+
+lock: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet uv
+	for extra in "requirements.lock" "requirements-dev.lock --group dev"; do \
+	  $(BIN)/uv pip compile --quiet pyproject.toml --universal --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-annotate --custom-compile-command "make lock" -o $$extra; \
+	done
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

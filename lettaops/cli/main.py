@@ -1,0 +1,130 @@
+"""The verbs, each in a module that is imported when the verb is called."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from lettaops import __version__
+from lettaops.cli.session import Options, Session
+from lettaops.model.errors import Exit, LettaopsError
+
+# Each names a module and the click command in it; the verbs that act come from the registry.
+_VERBS: Final = {
+    "status": ("Every service: verdict, reason, probe.", "lettaops.cli.status"),
+    "audit": ("Who did what, and whether the record is whole.", "lettaops.cli.audit"),
+    "config": ("lettaops' own configuration.", "lettaops.cli.config"),
+    "info": ("Versions, paths, backends, terminal.", "lettaops.cli.info"),
+    "completion": ("Completion for bash, zsh or fish.", "lettaops.cli.completion"),
+}
+
+
+class _Verbs(click.Group):
+    """A group that imports a verb's module only when the verb is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._texts())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _VERBS:
+            command = getattr(importlib.import_module(_VERBS[cmd_name][1]), cmd_name)
+            return command if isinstance(command, click.Command) else None
+        if cmd_name not in self._texts():
+            return None
+        from lettaops.cli.act import COMMANDS
+
+        return COMMANDS[cmd_name]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs without importing what they need."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(self._texts().items()))
+
+    @staticmethod
+    def _texts() -> dict[str, str]:
+        from lettaops.actions import ACTIONS
+
+        status = {"status": _VERBS["status"][0]}
+        return (
+            status | {action.verb: action.help for action in ACTIONS} | {v: t for v, (t, _) in _VERBS.items()}
+        )
+
+
+@click.group(
+    cls=_Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.option("--profile", metavar="NAME", help="Profile of the configuration file.")
+@click.option("--host", metavar="URL", help="Docker engine: unix:///path or tcp://host:port.")
+@click.option("--context", "docker_context", metavar="NAME", help="Docker context to take the engine from.")
+@click.option("--project", metavar="NAME", help="Compose project, or the server's container name.")
+@click.option("--read-only", is_flag=True, help="Refuse every act.")
+@click.option("--ascii", is_flag=True, help="Draw with ASCII characters only.")
+@click.version_option(__version__, prog_name="lettaops", message="%(prog)s %(version)s")
+@click.pass_context
+def lettaops(
+    context: click.Context,
+    profile: str | None,
+    host: str | None,
+    docker_context: str | None,
+    project: str | None,
+    read_only: bool,
+    ascii: bool,
+) -> None:
+    """Run a self-hosted Letta server (0.16.x): see what is up, what is not, and why, and act on it."""
+    context.obj = Session(
+        Options(
+            profile=profile,
+            host=host,
+            context=docker_context,
+            project=project,
+            read_only=read_only,
+            ascii=ascii,
+        )
+    )
+    if context.invoked_subcommand is None:
+        from lettaops.cli.status import status
+
+        context.invoke(status, as_json=False, watch=sys.stdout.isatty())
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and give its exit status. Errors are printed on stderr, none as a traceback."""
+    try:
+        result = lettaops.main(list(arguments), prog_name="lettaops", standalone_mode=False)
+    except LettaopsError as error:
+        Session(Options(ascii="--ascii" in arguments)).output.error(error)
+        return int(error.exit)
+    except click.exceptions.Abort:
+        sys.stderr.write("lettaops: cancelled\n")
+        return int(Exit.CANCELLED)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return int(Exit.USAGE)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader has had enough: not an error of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        _report(error)
+        return int(Exit.FAILED)
+    return int(result) if isinstance(result, int) else 0
+
+
+def _report(error: Exception) -> None:
+    """Put an unforeseen error where it can be sent from, and say so; nothing of it on the screen."""
+    from lettaops.cli.crash import write_report
+
+    place = write_report(error, os.environ)
+    where = (
+        f"a report (secrets struck out) is in {place}"
+        if isinstance(place, Path)
+        else "no report could be written"
+    )
+    sys.stderr.write(f"lettaops: this is a fault of lettaops itself; {where}\n")

@@ -1,0 +1,154 @@
+"""`lettaops status`: what is up, what is not, and why."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from lettaops.cli.output import Output, wrap
+from lettaops.cli.session import Session
+from lettaops.model.errors import Exit
+from lettaops.model.source import Link
+from lettaops.model.units import UNKNOWN, duration, milliseconds, percent, size
+from lettaops.model.verdict import Judgement, Overall, Verdict
+
+if TYPE_CHECKING:
+    from lettaops.monitor.snapshot import Snapshot
+    from lettaops.monitor.watch import StackWatch
+
+_EXITS: Final = {
+    Overall.HEALTHY: Exit.DONE,
+    Overall.DEGRADED: Exit.WARNING,
+    Overall.DOWN: Exit.CRITICAL,
+    Overall.UNKNOWN: Exit.UNKNOWN,
+}
+SYMBOLS: Final = {
+    Verdict.OK: "●",
+    Verdict.STARTING: "◐",
+    Verdict.DEGRADED: "▲",
+    Verdict.STOPPED: "○",
+    Verdict.DOWN: "✕",
+    Verdict.UNKNOWN: "?",
+}
+_OVERALL_SYMBOLS: Final = {
+    Overall.HEALTHY: "●",
+    Overall.DEGRADED: "▲",
+    Overall.DOWN: "✕",
+    Overall.UNKNOWN: "?",
+}
+_TITLES: Final = (" ", "SERVICE", "VERDICT", "UP", "RESTARTS", "CPU", "MEMORY", "PROBE", "WHY")
+_NUMBERS: Final = frozenset({3, 4, 5, 6, 7})
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One object; with --watch one a line.")
+@click.option("--watch", is_flag=True, help="Go on, and print again whenever something changes.")
+@click.pass_obj
+def status(session: Session, as_json: bool, watch: bool) -> int:
+    """Every service with its verdict, the reason for it, and what its probe said.
+
+    Exit status: 0 healthy, 10 degraded, 11 down, 12 unknown.
+    """
+    if watch:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_watch(session, as_json=as_json))
+        return int(Exit.DONE)
+    snapshot = asyncio.run(_once(session))
+    show(session.output, snapshot, as_json=as_json)
+    return int(_EXITS[snapshot.assessment.overall])
+
+
+async def _once(session: Session) -> "Snapshot":
+    async with _watching(session) as watch:
+        return await watch.once()
+
+
+async def _watch(session: Session, *, as_json: bool) -> None:
+    output = session.output
+    async with _watching(session) as watch, asyncio.TaskGroup() as group:
+        running = group.create_task(watch.run())
+        last = None
+        async for snapshot in watch.changes():
+            essence = _essence(snapshot)
+            if output.is_tty and not as_json:
+                output.home()
+                show(output, snapshot, as_json=False)
+            elif essence != last:
+                show(output, snapshot, as_json=as_json)
+                if not as_json:
+                    output.line()
+            last = essence
+        running.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _watching(session: Session) -> "AsyncIterator[StackWatch]":
+    from lettaops.monitor.ask import Asker
+    from lettaops.monitor.watch import StackWatch
+    from lettaops.sources.engine import Engine
+    from lettaops.sources.letta import LettaApi
+
+    async with Engine(session.target) as engine, LettaApi() as letta:
+        asker = Asker(engine, letta, password=session.settings.password())
+        yield StackWatch(engine, asker, project=session.settings.profile.project)
+
+
+def _essence(snapshot: "Snapshot") -> object:
+    """What makes a snapshot worth printing again: verdicts and reasons, not ages and latencies."""
+    assessment = snapshot.assessment
+    states = tuple(
+        (each.member.container.id, each.verdict, _frame(each.reason)) for each in assessment.judgements
+    )
+    return (assessment.overall, snapshot.engine.link, states)
+
+
+def _frame(reason: str) -> str:
+    """A reason without its numbers."""
+    return "".join(char for char in reason if not char.isdigit())
+
+
+def show(output: Output, snapshot: "Snapshot", *, as_json: bool) -> None:
+    """Print a snapshot as a table, or as one object (`lettaops/status/1`)."""
+    if as_json:
+        from lettaops.cli.status_json import document
+
+        output.json(document(snapshot))
+        return
+    assessment = snapshot.assessment
+    stack = snapshot.stack
+    name = f"{stack.project} ({stack.shape})" if stack is not None else "no stack seen"
+    clock = snapshot.taken_at.astimezone().strftime("%H:%M:%S")
+    overall = f"{_OVERALL_SYMBOLS[assessment.overall]} {assessment.overall.upper()}"
+    output.line(f"{name} on {snapshot.engine_name}  {overall}  {clock}")
+    for line in wrap(assessment.sentence, output.columns or 110):
+        output.line(line)
+    if snapshot.engine.link is not Link.LIVE and snapshot.engine.next_step:
+        output.line(f"  {snapshot.engine.next_step}")
+    if assessment.judgements:
+        output.line()
+        rows = [_row(each, snapshot) for each in assessment.judgements]
+        output.table(_TITLES, rows, right=_NUMBERS)
+
+
+def _row(judgement: Judgement, snapshot: "Snapshot") -> tuple[str, ...]:
+    container = judgement.member.container
+    same = [each for each in snapshot.assessment.judgements if each.member.name == judgement.member.name]
+    state = container.state
+    uptime = UNKNOWN
+    if state.running and state.started_at is not None:
+        uptime = duration(max(0, int((snapshot.taken_at - state.started_at).total_seconds())))
+    load = snapshot.loads.get(container.id)
+    probe = judgement.probe
+    return (
+        SYMBOLS[judgement.verdict],
+        container.name if len(same) > 1 else judgement.member.name,
+        judgement.verdict,
+        uptime,
+        str(container.restart_count),
+        percent(load.cpu_percent) if load else UNKNOWN,
+        size(load.memory_bytes) if load else UNKNOWN,
+        milliseconds(probe.latency_ms) if probe is not None and probe.ok else UNKNOWN,
+        judgement.reason,
+    )

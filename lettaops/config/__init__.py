@@ -1,0 +1,1 @@
+"""lettaops' own configuration: where files are, profiles, their merging and checking."""

@@ -1,0 +1,131 @@
+"""What the engine says of a container, in one clause: the part of a reason that needs no probe."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from lettaops.model.engine import Container, ContainerStatus
+from lettaops.model.text import Safe, clean
+from lettaops.model.units import ago, size
+
+# Compose's and Docker's back-off between restarts ends at 60 s: a container that was started again
+# within that time, and not for the first time, is in a loop until it proves otherwise.
+LOOP_WINDOW_SECONDS: Final = 60
+LOOP_RESTARTS: Final = 2
+STARTING_SECONDS: Final = 60
+_CLEAN_EXITS: Final = frozenset({0, 130, 143})
+_SIGNALS: Final = {
+    129: "SIGHUP",
+    130: "SIGINT",
+    131: "SIGQUIT",
+    134: "SIGABRT",
+    137: "SIGKILL",
+    139: "SIGSEGV",
+    141: "SIGPIPE",
+    143: "SIGTERM",
+}
+_COMMAND_FAULTS: Final = {
+    125: "the engine could not start it",
+    126: "its command can't be run",
+    127: "its command was not found",
+}
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """A container's state in words. `stopped`: it ended by request; `failed`: by itself, or it keeps failing.
+
+    `note` is what is remarkable about a container that runs.
+    """
+
+    running: bool
+    stopped: bool = False
+    failed: bool = False
+    looping: bool = False
+    starting: bool = False
+    unhealthy: bool = False
+    words: Safe = Safe()
+    note: Safe = Safe()
+
+
+def condition_of(container: Container, now: datetime) -> Condition:
+    """The condition of a container at `now` (the clock of the engine's host)."""
+    state = container.state
+    match state.status:
+        case ContainerStatus.RUNNING:
+            return _running(container, now)
+        case ContainerStatus.PAUSED:
+            return Condition(
+                running=False, failed=True, words=Safe("is paused: its processes are frozen until unpaused")
+            )
+        case ContainerStatus.RESTARTING:
+            return Condition(
+                running=False,
+                failed=True,
+                looping=True,
+                words=clean(f"restarts in a loop: {_loop(container, now)}"),
+            )
+        case ContainerStatus.EXITED | ContainerStatus.DEAD:
+            words = clean(f"{exit_words(container)} {ago(state.finished_at, now)}")
+            clean_exit = state.exit_code in _CLEAN_EXITS and not state.oom_killed
+            return Condition(running=False, stopped=clean_exit, failed=not clean_exit, words=words)
+        case ContainerStatus.CREATED:
+            because = f": {state.error}" if state.error else ""
+            return Condition(running=False, failed=bool(state.error), stopped=not state.error,
+                             words=clean(f"was created and never started{because}"))  # fmt: skip
+        case ContainerStatus.REMOVING:
+            return Condition(running=False, stopped=True, words=Safe("is being removed"))
+        case _:
+            return Condition(running=False, words=Safe("is in a state that the engine doesn't name"))
+
+
+def exit_words(container: Container) -> Safe:
+    """How a container ended: `exited 137 (out of memory, limit 512 MiB)`."""
+    state = container.state
+    code = state.exit_code
+    if state.oom_killed:
+        limit = f", limit {size(container.memory_limit_bytes)}" if container.memory_limit_bytes else ""
+        return clean(f"exited {code} (out of memory{limit})")
+    if state.error:
+        return clean(f"exited {code} ({state.error})")
+    if code in _SIGNALS:
+        return clean(f"exited {code} ({'killed by ' if code == 137 else ''}{_SIGNALS[code]})")
+    if code in _COMMAND_FAULTS:
+        return clean(f"exited {code} ({_COMMAND_FAULTS[code]})")
+    return clean(f"exited {code}" if code is not None else "exited")
+
+
+def _running(container: Container, now: datetime) -> Condition:
+    state = container.state
+    uptime = (now - state.started_at).total_seconds() if state.started_at else None
+    young = uptime is not None and uptime < LOOP_WINDOW_SECONDS
+    looping = young and container.restart_count >= LOOP_RESTARTS
+    notes = []
+    if looping:
+        notes.append(f"restarts in a loop: {_loop(container, now)}")
+    if state.oom_killed:
+        notes.append("a process in it was killed for lack of memory")
+    health = state.health
+    unhealthy = health is not None and health.status == "unhealthy"
+    if health is not None and unhealthy:
+        said = f", last said “{health.last_output[:120]}”" if health.last_output else ""
+        notes.append(f"its healthcheck failed {health.failing_streak} times{said}")
+    checking = health is not None and health.status == "starting"
+    if checking:
+        notes.append("its healthcheck has not passed yet")
+    return Condition(
+        running=True,
+        looping=looping,
+        unhealthy=unhealthy,
+        starting=(checking or (uptime is not None and uptime < STARTING_SECONDS)) and not looping,
+        note=clean("; ".join(notes)),
+    )
+
+
+def _loop(container: Container, now: datetime) -> str:
+    state = container.state
+    if state.status is ContainerStatus.RESTARTING:
+        last = f"{exit_words(container)} {ago(state.finished_at, now)}"
+    else:
+        last = f"started again {ago(state.started_at, now)}"
+    return f"{container.restart_count} restarts, {last}"

@@ -1,0 +1,231 @@
+"""Which containers make up a Letta deployment: labels first, then images, then ports. Pure rules."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from lettaops.model.engine import Container, ContainerSummary
+from lettaops.model.pguri import DatabaseAddress, parse_database_uri
+from lettaops.model.stack import CHAIN, SERVER_PORT, DatabaseRoute, Member, Role, Shape, Stack
+from lettaops.model.text import Safe, clean
+
+_SERVER_SERVICES: Final = frozenset({"letta", "letta_server", "letta-server"})
+_SERVER_IMAGE = re.compile(r"(^|/)letta([_-]server)?$")
+_SERVER_COMMAND = re.compile(r"startup\.sh|\bletta\b")
+_IMAGES: Final = (
+    (Role.DATABASE, re.compile(r"postgres|pgvector|postgis|timescale|paradedb")),
+    (Role.PROXY, re.compile(r"nginx|caddy|traefik|haproxy|envoy|(^|/)httpd$")),
+    (Role.CACHE, re.compile(r"redis|valkey|keydb|dragonfly")),
+)
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment seen in the container list, before its containers were inspected."""
+
+    project: Safe
+    container_ids: tuple[str, ...]
+    compose: bool
+
+
+def repository(image: str) -> str:
+    """An image reference without registry host, tag and digest, in lower case: `letta/letta`."""
+    name = image.partition("@")[0].lower()
+    head, _, tail = name.rpartition("/")
+    name = f"{head}/{tail.partition(':')[0]}" if head else tail.partition(":")[0]
+    first, slash, rest = name.partition("/")
+    return rest if slash and ("." in first or ":" in first or first == "localhost") else name
+
+
+def candidates(rows: Sequence[ContainerSummary], project: str | None = None) -> tuple[Candidate, ...]:
+    """Deployments among the rows of the container list; with `project`, that one, Letta or not.
+
+    A compose project counts when one of its containers looks like a Letta server. A server outside
+    compose stands for itself, with the databases, proxies and caches outside compose beside it;
+    which of those really belong to it, `build` tells from the networks.
+    """
+    projects: dict[Safe, list[ContainerSummary]] = {}
+    loose: list[ContainerSummary] = []
+    for row in rows:
+        if row.project:
+            projects.setdefault(row.project, []).append(row)
+        else:
+            loose.append(row)
+    found = [
+        Candidate(project=name, container_ids=tuple(row.id for row in group), compose=True)
+        for name, group in projects.items()
+        if name == project or (project is None and any(_server_like(row) for row in group))
+    ]
+    helpers = tuple(row.id for row in loose if _role_of_image(row.image) is not None)
+    found += [
+        Candidate(
+            project=row.name,
+            container_ids=(row.id, *(each for each in helpers if each != row.id)),
+            compose=False,
+        )
+        for row in loose
+        if row.name == project or (project is None and _server_like(row))
+    ]
+    return tuple(sorted(found, key=lambda each: each.project))
+
+
+def role_of(container: Container) -> Role:
+    """The role of one container.
+
+    A known compose service name decides; then an image and command of Letta's; then the image's
+    name. Letta's image run with another command is not a server.
+    """
+    if container.service in _SERVER_SERVICES:
+        return Role.SERVER
+    command = " ".join(container.command)
+    if _SERVER_IMAGE.search(repository(container.image)):
+        return Role.SERVER if not command or _SERVER_COMMAND.search(command) else Role.OTHER
+    known = _role_of_image(container.image)
+    if known is not None:
+        return known
+    if SERVER_PORT in container.exposed and "LETTA_PG_URI" in container.environment:
+        return Role.SERVER
+    return Role.OTHER
+
+
+def build(candidate: Candidate, containers: Iterable[Container]) -> Stack:
+    """The deployment of a candidate from its containers' inspect documents."""
+    kept = [each for each in containers if each.id and not each.one_off]
+    members = [Member(name=each.service, role=role_of(each), container=each) for each in kept]
+    if not candidate.compose:
+        members = _joined(candidate, members)
+    members.sort(key=lambda each: (CHAIN.index(each.role), each.name, each.container.name))
+    servers = [each for each in members if each.role is Role.SERVER]
+    if not servers:
+        database = next((each for each in members if each.role is Role.DATABASE), None)
+        route = (
+            DatabaseRoute(container_id=database.container.id, address=_own_address(database))
+            if database
+            else None
+        )
+        return Stack(
+            project=candidate.project,
+            shape=Shape.OTHER,
+            members=tuple(members),
+            database=route or DatabaseRoute(),
+        )
+    route = database_route(servers[0], members)
+    if route.embedded:
+        shape = Shape.SINGLE
+    elif route.container_id is None and route.address is not None and not route.problem:
+        shape = Shape.EXTERNAL
+    else:
+        shape = Shape.COMPOSE
+    return Stack(
+        project=candidate.project,
+        shape=shape,
+        members=tuple(members),
+        database=route,
+        password=servers[0].container.environment.secret("LETTA_SERVER_PASSWORD"),
+    )
+
+
+def database_route(server: Member, members: Sequence[Member]) -> DatabaseRoute:
+    """The database that a server uses, by `LETTA_PG_URI` and the names on the networks it shares.
+
+    Without the URI the image starts its own Postgres (startup.sh looks at nothing else).
+    """
+    secret = server.container.environment.secret("LETTA_PG_URI")
+    if secret is None:
+        return DatabaseRoute(
+            address=DatabaseAddress(
+                host=Safe("localhost"),
+                user=clean(server.container.environment.get("POSTGRES_USER") or "letta"),
+                password=server.container.environment.secret("POSTGRES_PASSWORD"),
+                database=clean(server.container.environment.get("POSTGRES_DB") or "letta"),
+            ),
+            container_id=server.container.id,
+            embedded=True,
+        )
+    address = parse_database_uri(secret.reveal())
+    databases = [each for each in members if each.role is Role.DATABASE]
+    if address is None:
+        return DatabaseRoute(
+            container_id=databases[0].container.id if databases else None,
+            address=_own_address(databases[0]) if databases else None,
+            problem=Safe(
+                "LETTA_PG_URI is not a database address (docker-compose v1 garbles its nested default)"
+            ),
+        )
+    target = next(
+        (each for each in members if _answers_to(each.container, address.host, server.container)), None
+    )
+    if target is not None:
+        return DatabaseRoute(address=address, container_id=target.container.id)
+    if databases and not _is_address(address.host) and "." not in address.host:
+        names = ", ".join(sorted({alias for each in databases for alias in _names(each.container)}))
+        return DatabaseRoute(
+            address=address,
+            container_id=databases[0].container.id,
+            problem=clean(
+                f"LETTA_PG_URI names the host {address.host}, but {databases[0].name} is known as {names}"
+            ),
+        )
+    return DatabaseRoute(address=address)
+
+
+def _joined(candidate: Candidate, members: list[Member]) -> list[Member]:
+    """The server outside compose with the helpers that share a user-defined network with it."""
+    main = next((each for each in members if each.container.name == candidate.project), None)
+    if main is None:
+        return members
+    own = {each.network for each in main.container.attachments} - {"bridge", "host", "none"}
+    return [
+        each
+        for each in members
+        if each is main
+        or (own & {place.network for place in each.container.attachments} and each.role is not Role.SERVER)
+    ]
+
+
+def _own_address(database: Member) -> DatabaseAddress:
+    environment = database.container.environment
+    user = environment.get("POSTGRES_USER") or "postgres"
+    return DatabaseAddress(
+        host=Safe("localhost"),
+        user=clean(user),
+        password=environment.secret("POSTGRES_PASSWORD"),
+        database=clean(environment.get("POSTGRES_DB") or user),
+    )
+
+
+def _answers_to(container: Container, host: str, asker: Container) -> bool:
+    if host in _LOOPBACK:
+        return asker.network_mode == "host" and container.network_mode == "host" and container.id != asker.id
+    shared = {each.network for each in asker.attachments}
+    places = [each for each in container.attachments if each.network in shared]
+    if not places and container.attachments:  # a stopped container keeps its attachments, without addresses
+        return False
+    known = {container.name, container.service, container.hostname, container.short_id}
+    for place in places:
+        known |= {*place.aliases, place.address, place.address6}
+    return bool(host) and host.lower() in {each.lower() for each in known if each}
+
+
+def _names(container: Container) -> tuple[Safe, ...]:
+    aliases = {alias for place in container.attachments for alias in place.aliases}
+    return tuple(sorted({container.service, container.name, *aliases} - {clean(container.short_id)}))
+
+
+def _is_address(host: str) -> bool:
+    return bool(re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]+:[0-9a-fA-F:]*", host))
+
+
+def _role_of_image(image: str) -> Role | None:
+    name = repository(image)
+    return next((role for role, pattern in _IMAGES if pattern.search(name)), None)
+
+
+def _server_like(row: ContainerSummary) -> bool:
+    if row.service in _SERVER_SERVICES:
+        return True
+    if not _SERVER_IMAGE.search(repository(row.image)):
+        return bool(not row.project and SERVER_PORT in row.ports and _role_of_image(row.image) is None)
+    return not row.command or bool(_SERVER_COMMAND.search(row.command))

@@ -1,0 +1,111 @@
+"""Secrets: wrapped from the moment they are read, and struck out of everything that leaves.
+
+`Secret` keeps a value out of reprs, formats, journals and tracebacks. `redact` strikes known
+values and secret-looking text out of a string; every output of lettaops passes it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Final, NoReturn
+
+MASK: Final = "****"
+_SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|URI|DSN", re.IGNORECASE)
+_USERINFO = re.compile(r"(?P<lead>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@?#'\"]*:)(?P<value>[^\s'\"]*)@(?=[^\s@])")
+_ASSIGNED = re.compile(
+    r"""(?ix) (?P<lead> \b[\w-]*
+        (?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|token(?!s)|credential)
+        [\w-]* ["']? \s* [:=] \s* ["']? )
+        (?P<value> [^\s"',;}{]+ )"""
+)
+_AUTHORIZATION = re.compile(r"(?i)(?P<lead>\b(?:bearer|basic)\s+)(?P<value>[A-Za-z0-9._~+/=-]{6,})")
+# A shorter or plainer value stands in ordinary words (the stock password is the product's name):
+# striking it everywhere would garble the screen, so it is struck only where a pattern shows a secret.
+_SHORTEST_STRUCK: Final = 6
+_PLAIN_WORDS: Final = frozenset(
+    {"letta", "postgres", "password", "secret", "localhost", "default", "openai", "docker"}
+)
+
+
+class Secret:
+    """A value that no formatting shows. `reveal()` is the only way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        _redactor.register(value)
+
+    def reveal(self) -> str:
+        """The value itself: to be handed to a connection, never to an output."""
+        return self._value
+
+    def fingerprint(self) -> str:
+        """First 12 hex digits of the SHA-256: tells whether two secrets are equal."""
+        return hashlib.sha256(self._value.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret can't be pickled")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable or field of this name holds a secret, by the naming habits of the field."""
+    return bool(_SECRET_NAME.search(name))
+
+
+class Redactor:
+    """Strikes registered values and secret-looking text out of strings."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def register(self, value: str) -> None:
+        """Remember a value to strike; a URI's password part counts too."""
+        for part in (value, *_passwords_in(value)):
+            strikeable = len(part) >= _SHORTEST_STRUCK and part.lower() not in _PLAIN_WORDS
+            if strikeable and part not in self._values:
+                self._values.add(part)
+                self._pattern = None
+
+    def redact(self, text: str) -> str:
+        """The text with every known or recognisable secret replaced by `****`."""
+        if self._values:
+            if self._pattern is None:
+                longest_first = sorted(self._values, key=len, reverse=True)
+                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            text = self._pattern.sub(MASK, text)
+        if "://" in text:
+            text = _USERINFO.sub(rf"\g<lead>{MASK}@", text)
+        text = _ASSIGNED.sub(rf"\g<lead>{MASK}", text)
+        return _AUTHORIZATION.sub(rf"\g<lead>{MASK}", text)
+
+
+def _passwords_in(value: str) -> Iterable[str]:
+    for match in _USERINFO.finditer(value):
+        yield match["value"]
+
+
+_redactor = Redactor()
+
+
+def redact(text: str) -> str:
+    """Strike every secret this process has read out of a text (process-wide `Redactor`)."""
+    return _redactor.redact(text)

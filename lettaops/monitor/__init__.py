@@ -1,0 +1,1 @@
+"""What is sampled and how often, and the latest snapshot of it. Plain asyncio, no screen."""

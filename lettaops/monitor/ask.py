@@ -1,0 +1,148 @@
+"""Asking every service of a stack whether it does what it is for, all at once, each within its deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from lettaops.model.engine import Container
+from lettaops.model.errors import LettaopsError
+from lettaops.model.nginx import host_for, parse, server_blocks
+from lettaops.model.probe import Answers, Outcome, Probe, ServerProbe
+from lettaops.model.routes import Route, routes_to
+from lettaops.model.secrets import Secret
+from lettaops.model.stack import CACHE_PORT, DATABASE_PORT, SERVER_PORT, Member, Role, Stack
+from lettaops.model.text import clean
+from lettaops.sources import postgres, psql, redis
+from lettaops.sources.engine import Engine
+from lettaops.sources.letta import LettaApi
+
+PROBE_SECONDS: Final = 2.0
+_PROXY_PORTS: Final = (80, 8080, 443, 8283)
+Reply = TypeVar("Reply")
+_STOCK_HOST: Final = "letta.localhost"  # server_name of the nginx.conf that Letta ships
+
+
+class Asker:
+    """Asks the members of a stack. Keeps what was learnt on the way: the Host that each proxy wants."""
+
+    def __init__(self, engine: Engine, letta: LettaApi, *, password: Secret | None = None) -> None:
+        self._engine = engine
+        self._letta = letta
+        self._password = password
+        self._hosts: dict[tuple[str, str], str] = {}
+
+    async def ask(self, stack: Stack) -> Answers:
+        """The answers of all members that run. Takes `PROBE_SECONDS` at most, and a little. Never raises."""
+        running = [each for each in stack.members if _may_answer(each.container)]
+        servers: dict[str, ServerProbe] = {}
+        proxies: dict[str, Probe] = {}
+        databases: dict[str, Probe] = {}
+        caches: dict[str, Probe] = {}
+        external: list[Probe] = []
+        async with asyncio.TaskGroup() as group:
+            for member in running:
+                match member.role:
+                    case Role.SERVER:
+                        group.create_task(_into(servers, member, self._server(member, stack)))
+                    case Role.PROXY:
+                        group.create_task(_into(proxies, member, self._proxy(member)))
+                    case Role.DATABASE:
+                        group.create_task(_into(databases, member, self._database(member, stack)))
+                    case Role.CACHE:
+                        group.create_task(_into(caches, member, self._cache(member)))
+            outside = stack.database
+            if outside.address is not None and outside.container_id is None:
+                group.create_task(self._external(outside.address.host, stack, external))
+        return Answers(
+            servers=servers,
+            proxies=proxies,
+            databases=databases,
+            caches=caches,
+            database=external[0] if external else None,
+        )
+
+    async def _server(self, member: Member, stack: Stack) -> ServerProbe:
+        password = (
+            self._password or member.container.environment.secret("LETTA_SERVER_PASSWORD") or stack.password
+        )
+        routes = self._routes(member.container, SERVER_PORT)
+        answer = ServerProbe(health=_unreached("its port 8283 is not published"))
+        for route in routes:
+            answer = await self._letta.server(route.base, password, route=route.words)
+            if not answer.health.absent:
+                return answer
+        return answer
+
+    async def _proxy(self, member: Member) -> Probe:
+        ports = [port for port in _PROXY_PORTS if self._routes(member.container, port)]
+        if not ports:
+            return _unreached("none of its ports is published")
+        host = await self._host(member.container, ports[0])
+        return await _first(
+            self._routes(member.container, ports[0]),
+            lambda route: self._letta.proxy(route.base, host, route=route.words),
+        )
+
+    async def _host(self, container: Container, port: int) -> str:
+        """The Host that the proxy passes on, from its own dump of its configuration; asked once a start."""
+        key = (container.id, str(container.state.started_at))
+        if key not in self._hosts:
+            try:
+                result = await self._engine.exec(container.id, ["nginx", "-T"], timeout=PROBE_SECONDS / 2)
+                text = result.stdout.decode("utf-8", "replace") if result.exit_code == 0 else ""
+            except LettaopsError:
+                return _STOCK_HOST
+            self._hosts[key] = host_for(server_blocks(parse(text)), port) or _STOCK_HOST
+        return clean(self._hosts[key])
+
+    async def _database(self, member: Member, stack: Stack) -> Probe:
+        address = stack.database.address if stack.database.container_id == member.container.id else None
+        if address is None:
+            return _unreached("its credentials aren't known: no LETTA_PG_URI names it")
+        probe = await _first(
+            self._routes(member.container, DATABASE_PORT),
+            lambda route: postgres.probe(
+                address, route.host, route.port, route=route.words, timeout=PROBE_SECONDS
+            ),
+        )
+        if probe.outcome is Outcome.UNREACHED:
+            return await psql.probe(self._engine, member.container.id, address, timeout=PROBE_SECONDS)
+        return probe
+
+    async def _external(self, host: str, stack: Stack, into: list[Probe]) -> None:
+        address = stack.database.address
+        if address is not None:
+            words = f"{host}:{address.port}"
+            into.append(await postgres.probe(address, host, address.port, route=words, timeout=PROBE_SECONDS))
+
+    async def _cache(self, member: Member) -> Probe:
+        return await _first(
+            self._routes(member.container, CACHE_PORT),
+            lambda route: redis.probe(route.host, route.port, route=route.words, timeout=PROBE_SECONDS),
+        )
+
+    def _routes(self, container: Container, port: int) -> tuple[Route, ...]:
+        target = self._engine.target
+        return routes_to(container, port, engine_host=target.host or "127.0.0.1", local=target.is_local)
+
+
+def _may_answer(container: Container) -> bool:
+    return container.state.running
+
+
+async def _into(found: dict[str, Reply], member: Member, asked: Awaitable[Reply]) -> None:
+    found[member.container.id] = await asked
+
+
+async def _first(routes: tuple[Route, ...], ask: Callable[[Route], Awaitable[Probe]]) -> Probe:
+    """Ask on each way until something answers there."""
+    probe = _unreached("no port of it is published")
+    for route in routes:
+        probe = await ask(route)
+        if not probe.absent:
+            break
+    return probe
+
+
+def _unreached(words: str) -> Probe:
+    return Probe(outcome=Outcome.UNREACHED, detail=clean(words))

@@ -1,0 +1,1 @@
+"""Acts: their plans, their locks, their record, their execution."""

@@ -1,0 +1,66 @@
+"""One act at a time on one target, across processes and operators (flock: a dead holder holds nothing)."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+
+from lettaops.config.paths import StateDirectory
+from lettaops.model.document import Document
+from lettaops.model.errors import Locked, Refused
+from lettaops.model.text import clean
+from lettaops.operations.audit import Operator
+
+
+@contextlib.contextmanager
+def lock(directory: StateDirectory, target: str, act: str, operator: Operator) -> Iterator[None]:
+    """Hold the lock of a target while the block runs.
+
+    Raises `Locked` with the holder's name when another process has it, `Refused` when no lock can be made.
+    """
+    name = f"locks/{hashlib.sha256(target.encode()).hexdigest()[:24]}.lock"
+    try:
+        descriptor = directory.open(name, os.O_RDWR)
+    except OSError as error:
+        raise Refused(
+            f"no lock can be made in {directory.path}: {error.strerror}",
+            not_done=f"Nothing was done: {act} needs a lock first.",
+            next_step="free space or mend the permissions of the state directory",
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _locked(descriptor, target, act) from error
+        holder = {
+            "user": operator.user,
+            "sudo_user": operator.sudo_user,
+            "host": operator.host,
+            "pid": operator.pid,
+            "act": act,
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, msgspec.json.encode(holder), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, target: str, act: str) -> Locked:
+    try:
+        holder = Document(msgspec.json.decode(os.pread(descriptor, 4096, 0)))
+    except msgspec.DecodeError:
+        holder = Document(None)
+    user = holder.text("sudo_user") or holder.text("user") or "somebody"
+    doing = holder.text("act") or "an act"
+    return Locked(
+        f"{user} (pid {holder.integer('pid') or '?'}) is at {doing} on {clean(target)} "
+        f"since {holder.text('since') or 'a moment ago'}",
+        not_done=f"Nothing was done: {act} waits for no other act.",
+        next_step="try again when it has ended",
+    )

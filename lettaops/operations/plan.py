@@ -1,0 +1,176 @@
+"""What an act on services would do, before it is done. Pure."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from lettaops.model.engine import Container, ContainerStatus
+from lettaops.model.errors import UsageError
+from lettaops.model.stack import Member, Role, Shape, Stack
+from lettaops.model.text import Safe, clean
+
+
+class Act(StrEnum):
+    """What can be done to a container as it is."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    KILL = "kill"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+
+
+_INTERRUPTS: Final = frozenset({Act.STOP, Act.RESTART, Act.KILL, Act.PAUSE})
+_NEEDED: Final = {
+    Act.START: frozenset({ContainerStatus.CREATED, ContainerStatus.EXITED, ContainerStatus.RUNNING}),
+    Act.STOP: frozenset(
+        {ContainerStatus.RUNNING, ContainerStatus.RESTARTING, ContainerStatus.PAUSED, ContainerStatus.EXITED}
+    ),
+    Act.RESTART: frozenset(
+        {ContainerStatus.RUNNING, ContainerStatus.RESTARTING, ContainerStatus.EXITED, ContainerStatus.CREATED}
+    ),
+    Act.KILL: frozenset({ContainerStatus.RUNNING, ContainerStatus.RESTARTING, ContainerStatus.PAUSED}),
+    Act.PAUSE: frozenset({ContainerStatus.RUNNING}),
+    Act.UNPAUSE: frozenset({ContainerStatus.PAUSED}),
+}
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One container to act on, bound to the id that the operator saw."""
+
+    name: Safe
+    container_name: Safe
+    container_id: str
+    image: Safe
+    state: ContainerStatus
+    effects: tuple[Safe, ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """An act and its steps.
+
+    `grace_s`: seconds between the stop signal and SIGKILL; None: the container's own.
+    """
+
+    act: Act
+    project: Safe
+    engine: Safe
+    steps: tuple[Step, ...]
+    grace_s: int | None = None
+    signal: Safe = Safe()
+
+
+def make_plan(
+    act: Act,
+    stack: Stack,
+    names: Sequence[str],
+    *,
+    engine: Safe,
+    grace_s: int | None = None,
+    signal: str = "",
+) -> Plan:
+    """Plan an act on the named services.
+
+    Raises `UsageError` for a name that is none, or a state that doesn't allow the act.
+    """
+    members: list[Member] = []
+    for name in names:
+        found = stack.named(name)
+        if not found:
+            known = ", ".join(sorted({each.name for each in stack.members}))
+            raise UsageError(
+                f"there is no service {clean(name)} in {stack.project}", next_step=f"known: {known}"
+            )
+        members += [each for each in found if each not in members]
+    for member in members:
+        state = member.container.state.status
+        if state not in _NEEDED[act]:
+            raise UsageError(
+                f"{member.name} is {state}: it can't {act}",
+                not_done="Nothing was done.",
+                next_step="unpause it first" if state is ContainerStatus.PAUSED else "",
+            )
+    return Plan(
+        act=act,
+        project=stack.project,
+        engine=engine,
+        steps=tuple(
+            Step(
+                name=member.name,
+                container_name=member.container.name,
+                container_id=member.container.id,
+                image=member.container.image,
+                state=member.container.state.status,
+                effects=_effects(act, member, stack),
+            )
+            for member in members
+        ),
+        grace_s=grace_s,
+        signal=clean(signal),
+    )
+
+
+def _effects(act: Act, member: Member, stack: Stack) -> tuple[Safe, ...]:
+    """What others will notice of the act."""
+    container = member.container
+    words: list[str] = []
+    if act is Act.START and container.state.status is ContainerStatus.RUNNING:
+        words.append("it runs already: nothing will change")
+    if act is Act.STOP and container.state.status is ContainerStatus.EXITED:
+        words.append("it is stopped already: nothing will change")
+    if act in _INTERRUPTS and container.state.running:
+        words += _losses(act, member, stack)
+    if act in {Act.STOP, Act.KILL, Act.RESTART} and container.auto_remove:
+        words.append(
+            "it was started with --rm: the engine REMOVES it, and its anonymous volumes, when it ends"
+        )
+    if act in {Act.STOP, Act.KILL} and container.restart_policy in {"always", "unless-stopped"}:
+        words.append(f"its restart policy is {container.restart_policy}: {_policy_words(act, container)}")
+    if act is Act.KILL and member.role is Role.DATABASE:
+        words.append("Postgres recovers from its log at the next start; transactions that run now are lost")
+    return tuple(clean(each) for each in words)
+
+
+def _losses(act: Act, member: Member, stack: Stack) -> list[str]:
+    while_words = (
+        "until it is back"
+        if act is Act.RESTART
+        else "until it is unpaused"
+        if act is Act.PAUSE
+        else "until it is started"
+    )
+    servers = ", ".join(each.name for each in stack.of(Role.SERVER))
+    proxies = ", ".join(each.name for each in stack.of(Role.PROXY))
+    match member.role:
+        case Role.DATABASE if servers and member.container.id == stack.database.container_id:
+            return [
+                f"{servers} loses its database {while_words}: requests fail, running agents' steps are lost"
+            ]
+        case Role.SERVER:
+            words = [f"agents can't be reached {while_words}; requests and streams that run now are cut"]
+            if len(stack.of(Role.SERVER)) > 1:
+                words = ["requests and streams on this replica are cut; the other replicas go on"]
+            elif proxies:
+                words.append(f"{proxies} answers 502 {while_words}")
+            if stack.shape is Shape.SINGLE and act is not Act.PAUSE:
+                words.append(
+                    "Postgres inside it is killed with it; it recovers from its log at the next start"
+                )
+            return words
+        case Role.PROXY:
+            return [f"clients that come through it get no answer {while_words}"]
+        case Role.CACHE:
+            return [f"{servers or 'clients'} can't cancel runs or stream in the background {while_words}"]
+        case _:
+            return []
+
+
+def _policy_words(act: Act, container: Container) -> str:
+    if act is Act.STOP:
+        return "it stays stopped" + (
+            " until the engine restarts" if container.restart_policy == "always" else ""
+        )
+    return "it stays down, as after a stop"

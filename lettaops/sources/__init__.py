@@ -1,0 +1,1 @@
+"""Readers of the outside world: asynchronous, transport injected, a deadline on every wait."""
