@@ -1,6 +1,7 @@
 """The verbs that act on services: generated from the registry. Without `--yes` they show a preview first."""
 
 import asyncio
+import sys
 from typing import Final
 
 import click
@@ -101,18 +102,18 @@ def _preview(output: Output, plan: Plan, action: Action) -> None:
     for step in plan.steps:
         container = f"container {step.container_name} {step.container_id[:12]}"
         output.talk(f"  {step.name}  {step.state}  {container}  {step.image}")
+        if action.takes_grace:
+            output.talk(f"    - SIGKILL {step.grace_s} s after its stop signal, when it hasn't ended by then")
         for effect in step.effects:
             output.talk(f"    - {effect}")
     if plan.signal:
         output.talk(f"  signal {plan.signal}")
-    if plan.grace_s is not None:
-        output.talk(f"  SIGKILL {plan.grace_s} s after the stop signal")
 
 
 def _confirm(output: Output, plan: Plan, action: Action) -> None:
     """Ask; without a terminal to ask on, nothing is done."""
     not_done = "Nothing was done."
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise Cancelled("this was the preview", not_done=not_done, next_step="repeat with --yes to do it")
     if action.danger is Danger.TYPED:
         wanted = plan.steps[0].name

@@ -6,8 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final, TextIO
 
-import msgspec
-
+from lettaops.model.encoding import encode
 from lettaops.model.errors import LettaopsError
 from lettaops.model.secrets import redact
 from lettaops.model.text import clean
@@ -28,6 +27,7 @@ _ASCII: Final = str.maketrans(
     }
 )
 ELLIPSIS: Final = "…"
+WIDEST_COLUMN: Final = 32  # cells, on a terminal; the last column takes what is left
 
 
 class Output:
@@ -55,7 +55,7 @@ class Output:
 
     def json(self, value: object) -> None:
         """One object on one line. Control and format characters of any kind are escaped."""
-        encoded = msgspec.json.encode(value, enc_hook=str).decode()
+        encoded = encode(value).decode()
         self._out.write(redact(encoded).translate(_JSON_ESCAPES) + "\n")
         self._out.flush()
 
@@ -75,9 +75,12 @@ class Output:
         self, titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()
     ) -> None:
         """Columns as wide as their content; on a terminal the last column is cut to fit."""
-        widths = [max(width(row[at]) for row in [titles, *rows]) for at in range(len(titles))]
+        most = WIDEST_COLUMN if self.columns else 1000
+        widths = [min(most, max(width(row[at]) for row in [titles, *rows])) for at in range(len(titles))]
         for row in [titles, *rows]:
-            cells = [_pad(cell, widths[at], right=at in right) for at, cell in enumerate(row[:-1])]
+            cells = [
+                _pad(cut(cell, widths[at]), widths[at], right=at in right) for at, cell in enumerate(row[:-1])
+            ]
             text = "  ".join([*cells, row[-1]]).rstrip()
             self.line(cut(text, self.columns) if self.columns else text)
 

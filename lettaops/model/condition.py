@@ -66,8 +66,10 @@ def condition_of(container: Container, now: datetime) -> Condition:
                 words=clean(f"restarts in a loop: {_loop(container, now)}"),
             )
         case ContainerStatus.EXITED | ContainerStatus.DEAD:
+            clean_exit = state.exit_code in _CLEAN_EXITS and not state.oom_killed and not state.error
             words = clean(f"{exit_words(container)} {ago(state.finished_at, now)}")
-            clean_exit = state.exit_code in _CLEAN_EXITS and not state.oom_killed
+            if clean_exit:
+                words = clean(f"was stopped {ago(state.finished_at, now)} ({exit_words(container)})")
             return Condition(running=False, stopped=clean_exit, failed=not clean_exit, words=words)
         case ContainerStatus.CREATED:
             because = f": {state.error}" if state.error else ""
@@ -106,7 +108,7 @@ def _running(container: Container, now: datetime) -> Condition:
     if state.oom_killed:
         notes.append("a process in it was killed for lack of memory")
     health = state.health
-    unhealthy = health is not None and health.status == "unhealthy"
+    unhealthy = health is not None and health.status == "unhealthy" and health.failing_streak > 0
     if health is not None and unhealthy:
         said = f", last said “{health.last_output[:120]}”" if health.last_output else ""
         notes.append(f"its healthcheck failed {health.failing_streak} times{said}")

@@ -154,12 +154,14 @@ def database_route(server: Member, members: Sequence[Member]) -> DatabaseRoute:
                 "LETTA_PG_URI is not a database address (docker-compose v1 garbles its nested default)"
             ),
         )
+    databases_first = sorted(members, key=lambda each: each.role is not Role.DATABASE)
     target = next(
-        (each for each in members if _answers_to(each.container, address.host, server.container)), None
+        (each for each in databases_first if _answers_to(each.container, address, server.container)), None
     )
     if target is not None:
         return DatabaseRoute(address=address, container_id=target.container.id)
-    if databases and not _is_address(address.host) and "." not in address.host:
+    itself = address.host in _LOOPBACK and server.container.network_mode != "host"
+    if databases and (itself or (not _is_address(address.host) and "." not in address.host)):
         names = ", ".join(sorted({alias for each in databases for alias in _names(each.container)}))
         return DatabaseRoute(
             address=address,
@@ -196,9 +198,14 @@ def _own_address(database: Member) -> DatabaseAddress:
     )
 
 
-def _answers_to(container: Container, host: str, asker: Container) -> bool:
+def _answers_to(container: Container, address: DatabaseAddress, asker: Container) -> bool:
+    host = address.host
     if host in _LOOPBACK:
-        return asker.network_mode == "host" and container.network_mode == "host" and container.id != asker.id
+        if asker.network_mode != "host" or container.id == asker.id:
+            return False
+        published = {each.host_port for each in container.ports}
+        beside = container.network_mode == "host" and address.port in container.exposed
+        return beside or address.port in published
     shared = {each.network for each in asker.attachments}
     places = [each for each in container.attachments if each.network in shared]
     if not places and container.attachments:  # a stopped container keeps its attachments, without addresses

@@ -99,11 +99,25 @@ class Document:
 
 
 def parse_time(value: str) -> datetime | None:
-    """An RFC 3339 time with any number of fraction digits; None for the engine's zero time or no time."""
+    """An RFC 3339 time with any number of fraction digits, in UTC; None for the engine's zero time or no time."""
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment if moment.year > 1 else None
+    if moment.year <= 1:
+        return None
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # the last hours of the year 9999
+        return None
+
+
+def parse_port(value: str) -> int | None:
+    """A port number in decimal digits; None when it is none."""
+    number = parse_count(value)
+    return number if number is not None and number < 65_536 else None
+
+
+def parse_count(value: str) -> int | None:
+    """A whole number in decimal digits, of a length that a counter can have; None when it is none."""
+    return int(value) if value.isdecimal() and len(value) < 20 else None

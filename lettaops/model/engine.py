@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from lettaops.model.document import parse_count
 from lettaops.model.secrets import Secret, is_secret_name
 from lettaops.model.text import Safe, clean
 
@@ -15,6 +16,7 @@ SERVICE_LABEL: Final = "com.docker.compose.service"
 ONEOFF_LABEL: Final = "com.docker.compose.oneoff"
 NUMBER_LABEL: Final = "com.docker.compose.container-number"
 DEPENDS_LABEL: Final = "com.docker.compose.depends_on"
+STOP_GRACE_SECONDS: Final = 10  # between stop signal and SIGKILL, where a container names no time
 
 
 class ContainerStatus(StrEnum):
@@ -143,6 +145,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     restart_count: int = 0
     restart_policy: Safe = Safe()
     auto_remove: bool = False
+    stop_grace_s: int = STOP_GRACE_SECONDS
     memory_limit_bytes: int | None = None
     network_mode: Safe = Safe()
     attachments: tuple[Attachment, ...] = ()
@@ -212,8 +215,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def exit_code(self) -> int | None:
         """Exit status that a `die` event carries."""
-        code = self.attributes.get(Safe("exitCode"), Safe())
-        return int(code) if code.isdecimal() else None
+        return parse_count(self.attributes.get(Safe("exitCode"), Safe()))
 
 
 class StatsSample(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,8 +3,9 @@
 Field names are those of the Engine API reference, version 1.41 and later.
 """
 
-from lettaops.model.document import Document
+from lettaops.model.document import Document, parse_port
 from lettaops.model.engine import (
+    STOP_GRACE_SECONDS,
     Attachment,
     Container,
     ContainerState,
@@ -38,6 +39,7 @@ def container_from_inspect(value: object) -> Container:
         restart_count=document.integer("RestartCount") or 0,
         restart_policy=host.sub("RestartPolicy").text("Name"),
         auto_remove=host.flag("AutoRemove"),
+        stop_grace_s=_grace(config.integer("StopTimeout")),
         memory_limit_bytes=host.integer("Memory") or None,
         network_mode=host.text("NetworkMode"),
         attachments=_attachments(document.sub("NetworkSettings")),
@@ -48,7 +50,7 @@ def container_from_inspect(value: object) -> Container:
         mounts=_mounts(document),
         tty=config.flag("Tty"),
         log_driver=host.sub("LogConfig").text("Type"),
-        has_healthcheck=bool(config.sub("Healthcheck").texts("Test")) or bool(state.sub("Health")),
+        has_healthcheck=_is_checked(config.sub("Healthcheck"), state.sub("Health")),
     )
 
 
@@ -143,7 +145,7 @@ def _state(state: Document) -> ContainerState:
             status=health.text("Status"),
             failing_streak=health.integer("FailingStreak") or 0,
             last_exit_code=checks[-1].integer("ExitCode") if checks else None,
-            last_output=clean(checks[-1].text("Output").strip("␊ ")) if checks else Safe(),
+            last_output=clean(checks[-1].text("Output").strip("␍␊ ")) if checks else Safe(),
         )
     return ContainerState(
         status=status,
@@ -155,6 +157,12 @@ def _state(state: Document) -> ContainerState:
         finished_at=state.time("FinishedAt"),
         health=result,
     )
+
+
+def _is_checked(configured: Document, result: Document) -> bool:
+    """Whether a healthcheck runs: `NONE` switches an image's off, and Podman's result is empty without one."""
+    test = configured.texts("Test")
+    return test[:1] not in ((), ("NONE",)) or result.text("Status") not in ("", "none")
 
 
 def _attachments(settings: Document) -> tuple[Attachment, ...]:
@@ -178,14 +186,14 @@ def _published(settings: Document) -> tuple[PublishedPort, ...]:
     for name, raw in settings.entries("Ports"):
         port = _port(name)
         for binding in Document({"list": raw}).subs("list"):
-            host_port = binding.text("HostPort")
-            if port is not None and host_port.isdecimal():
+            host_port = parse_port(binding.text("HostPort"))
+            if port is not None and host_port is not None:
                 found.append(
                     PublishedPort(
                         container_port=port,
                         protocol=clean(name.partition("/")[2] or "tcp"),
                         host_ip=binding.text("HostIp"),
-                        host_port=int(host_port),
+                        host_port=host_port,
                     )
                 )
     return tuple(found)
@@ -204,9 +212,12 @@ def _mounts(document: Document) -> tuple[Mount, ...]:
     )
 
 
+def _grace(seconds: int | None) -> int:
+    return seconds if seconds is not None and seconds >= 0 else STOP_GRACE_SECONDS
+
+
 def _port(name: str) -> int | None:
-    number = name.partition("/")[0]
-    return int(number) if number.isdecimal() and int(number) < 65_536 else None
+    return parse_port(name.partition("/")[0])
 
 
 def _without_slash(name: Safe) -> Safe:

@@ -7,8 +7,8 @@ the three, screens show them in a card.
 from enum import IntEnum
 from typing import ClassVar
 
-from lettaops.model.secrets import redact
-from lettaops.model.text import Safe, clean
+from lettaops.model.secrets import presentable
+from lettaops.model.text import Safe
 
 
 class Exit(IntEnum):
@@ -39,9 +39,9 @@ class LettaopsError(Exception):
     exit: ClassVar[Exit] = Exit.FAILED
 
     def __init__(self, what: str, *, not_done: str = "", next_step: str = "") -> None:
-        self.what: Safe = clean(redact(what))
-        self.not_done: Safe = clean(redact(not_done))
-        self.next_step: Safe = clean(redact(next_step))
+        self.what: Safe = presentable(what)
+        self.not_done: Safe = presentable(not_done)
+        self.next_step: Safe = presentable(next_step)
         super().__init__(self.what)
 
 

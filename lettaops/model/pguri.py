@@ -23,10 +23,10 @@ class DatabaseAddress(msgspec.Struct, frozen=True, kw_only=True):
 def parse_database_uri(uri: str) -> DatabaseAddress | None:
     """The address in a `postgresql://` URI (a `+driver` after the scheme is allowed); None when it is none.
 
-    docker-compose v1 hands Letta URIs with unresolved `${…}` in them (letta's nested default): those
-    parse to None as well.
+    docker-compose v1 hands Letta URIs with an unresolved `${…}` in them, or with the tail of Letta's nested
+    default behind a URI that was set: those parse to None as well.
     """
-    if "${" in uri:
+    if "${" in uri or uri.rstrip().endswith("}"):
         return None
     try:
         parts = urlsplit(uri.strip())

@@ -8,20 +8,43 @@ import hashlib
 import re
 from collections.abc import Iterable
 from typing import Final, NoReturn
+from urllib.parse import unquote
+
+from lettaops.model.text import Safe, clean
 
 MASK: Final = "****"
 _SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|URI|DSN", re.IGNORECASE)
-_USERINFO = re.compile(r"(?P<lead>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@?#'\"]*:)(?P<value>[^\s'\"]*)@(?=[^\s@])")
-_ASSIGNED = re.compile(
-    r"""(?ix) (?P<lead> \b[\w-]*
-        (?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|token(?!s)|credential)
-        [\w-]* ["']? \s* [:=] \s* ["']? )
-        (?P<value> [^\s"',;}{]+ )"""
+# Each pattern is bounded: a line that was written to keep it busy can't.
+# The password of a URI: up to the last `@` of the word, but not over the end of a quoted string into the
+# next one. A port is none.
+_USERINFO = re.compile(
+    r"""(?x) (?P<lead> [a-zA-Z][a-zA-Z0-9+.-]{0,30}:// (?! (?<=http://|ttps://) [^\s/:@?#]*:\d{1,5}[/?#] )
+             [^\s/:@?#'"]{0,256}: )
+        (?P<value> (?: (?! ["'][,}\]):] ) \S ){0,256} ) @ (?= [^\s@] )"""
 )
-_AUTHORIZATION = re.compile(r"(?i)(?P<lead>\b(?:bearer|basic)\s+)(?P<value>[A-Za-z0-9._~+/=-]{6,})")
+_ASSIGNED = re.compile(
+    r"""(?ix) (?P<lead> (?<![\w-]) [\w-]*
+        (?: (?<!bare-)passw(?:or)?d | passphrase | secret | api[_-]?key | access[_-]?key | credential
+          | token (?! s | iz | _?(?:count|limit|usage|type|budget) ) )
+        [\w-]{0,64} (?:\\*["'])? \s* [:=] \s* (?P<quote> \\*["'] )? )
+        (?P<value> (?(quote) (?: (?! (?P=quote) ) (?: \\. | [^\\\n] ) )+
+          | (?! (?:none|null|true|false)\b ) [^\s"',;}{\\] [^\s"']* ) )"""
+)
+_AUTHORIZATION = re.compile(
+    r"""(?x) (?P<lead> (?i: \bauthorization["']?\s*[:=]\s*["']?\s*(?:bearer|basic)\s+
+                          | \bx-bare-password["']?\s*[:=]\s*["']?\s*password\s+ ) )
+        (?P<value> [^\s"']+ )"""
+)
+_BEARER = re.compile(
+    r"""(?x) (?P<lead> \b(?i:bearer)\s+ (?! (?i:auth|token) )
+                     | \b(?i:basic)\s+ (?= [A-Za-z0-9+/]{8,}= | \S{0,40}[a-z]\S{0,40}[A-Z]\S{0,40}[a-z0-9] ) )
+        (?P<value> [A-Za-z0-9._~+/=-]{6,} )"""
+)
+_PATTERNS: Final = (_ASSIGNED, _AUTHORIZATION, _BEARER)
 # A shorter or plainer value stands in ordinary words (the stock password is the product's name):
 # striking it everywhere would garble the screen, so it is struck only where a pattern shows a secret.
 _SHORTEST_STRUCK: Final = 6
+_SHORTEST_NUMBER_STRUCK: Final = 8  # `MAX_TOKENS=128000` is no secret
 _PLAIN_WORDS: Final = frozenset(
     {"letta", "postgres", "password", "secret", "localhost", "default", "openai", "docker"}
 )
@@ -80,8 +103,7 @@ class Redactor:
     def register(self, value: str) -> None:
         """Remember a value to strike; a URI's password part counts too."""
         for part in (value, *_passwords_in(value)):
-            strikeable = len(part) >= _SHORTEST_STRUCK and part.lower() not in _PLAIN_WORDS
-            if strikeable and part not in self._values:
+            if _strikeable(part) and part not in self._values:
                 self._values.add(part)
                 self._pattern = None
 
@@ -94,13 +116,21 @@ class Redactor:
             text = self._pattern.sub(MASK, text)
         if "://" in text:
             text = _USERINFO.sub(rf"\g<lead>{MASK}@", text)
-        text = _ASSIGNED.sub(rf"\g<lead>{MASK}", text)
-        return _AUTHORIZATION.sub(rf"\g<lead>{MASK}", text)
+        for pattern in _PATTERNS:
+            text = pattern.sub(rf"\g<lead>{MASK}", text)
+        return text
+
+
+def _strikeable(value: str) -> bool:
+    if len(value) < _SHORTEST_STRUCK or value.lower() in _PLAIN_WORDS:
+        return False
+    return not (value.isdecimal() and len(value) < _SHORTEST_NUMBER_STRUCK)
 
 
 def _passwords_in(value: str) -> Iterable[str]:
     for match in _USERINFO.finditer(value):
         yield match["value"]
+        yield unquote(match["value"])
 
 
 _redactor = Redactor()
@@ -109,3 +139,11 @@ _redactor = Redactor()
 def redact(text: str) -> str:
     """Strike every secret this process has read out of a text (process-wide `Redactor`)."""
     return _redactor.redact(text)
+
+
+def presentable(text: str) -> Safe:
+    """Text ready to be shown: secrets struck out, then cleaned.
+
+    Twice, because an escape sequence may have split a secret, and a cut may have left half of one.
+    """
+    return clean(redact(clean(redact(text))))

@@ -23,11 +23,15 @@ _SEQUENCES = re.compile(f"{_STRING_SEQUENCE}|{_CSI_SEQUENCE}|{_SHORT_SEQUENCE}")
 
 # Blocks that hold most combining marks; the category check below decides about each character.
 _MAYBE_COMBINING = re.compile(
-    r"[\u0300-\u036f\u0483-\u0489\u0591-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ua66f-\uabff\ufe20-\ufe2f]"
+    r"[\u0300-\u036f\u0483-\u0489\u0591-\u1dff\u20d0-\u20ff\u2cef-\u2dff\u302a-\u302d\u3099\u309a"
+    r"\ua66f-\uabff\ufb1e\ufe20-\ufe2f\U000101fd-\U0001e94a]"
 )
 _FORBIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 # Invisible although their category is a letter's or a mark's: fillers that hide or shift text.
-_INVISIBLE: Final = frozenset((0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0))
+_INVISIBLE: Final = frozenset(
+    (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x3164, 0xFFA0)
+    + tuple(range(0xFFF0, 0xFFF9))
+)
 
 
 class Safe(str):
@@ -65,13 +69,11 @@ def clean(text: str, limit: int = LINE_LIMIT) -> Safe:
 
     Escape sequences (7- and 8-bit, complete or cut) vanish whole; other control characters
     become their visible pictures, so does a line feed; invisible and direction-changing
-    characters become U+FFFD; tabs become spaces. Longer than `limit` characters: cut, with
-    the number of the characters left out. Idempotent.
+    characters become U+FFFD; tabs become spaces. Longer than `limit` characters and the room
+    of a note: cut to `limit`, with the number of the characters left out. Idempotent.
     """
-    if type(text) is Safe and len(text) <= limit + _CUT_NOTE:
-        return text
-    if len(text) <= limit and text.isascii() and text.isprintable():
-        return Safe(text)
+    if len(text) <= limit + _CUT_NOTE and (type(text) is Safe or (text.isascii() and text.isprintable())):
+        return text if type(text) is Safe else Safe(text)
     return Safe(_scrub(text, limit, _LINE))
 
 
@@ -82,21 +84,26 @@ def clean_block(text: str, limit: int = 64 * LINE_LIMIT) -> Safe:
 
 def clean_bytes(data: bytes, limit: int = LINE_LIMIT) -> Safe:
     """One line of outside bytes; what isn't UTF-8 becomes U+FFFD."""
-    return clean(data[: 4 * limit].decode("utf-8", "replace"), limit)
+    return clean(data.decode("utf-8", "replace"), limit)
 
 
 def _scrub(text: str, limit: int, table: _Replacements) -> str:
-    left_out = len(text) - limit
-    if left_out > 0:
-        text = text[:limit]
+    text, left_out = _cut(text, limit)
     if "\x1b" in text or not text.isascii():
         text = _SEQUENCES.sub("", text)
     if "\t" in text:
-        text = text.expandtabs(TAB_WIDTH)
+        text, more = _cut(text.expandtabs(TAB_WIDTH), limit)
+        left_out += more
     text = text.translate(table)
     if _MAYBE_COMBINING.search(text):
         text = _limit_combining(text)
-    return f"{text}… {left_out} more characters" if left_out > 0 else text
+    return f"{text}… {left_out} more characters" if left_out else text
+
+
+def _cut(text: str, limit: int) -> tuple[str, int]:
+    """The text, cut where it is too long even for a cut text with its note, and how much was left out."""
+    left_out = len(text) - limit
+    return (text[:limit], left_out) if left_out > _CUT_NOTE else (text, 0)
 
 
 def _limit_combining(text: str) -> str:

@@ -34,7 +34,7 @@ def ago(moment: datetime | None, now: datetime) -> Safe:
     seconds = (now - moment).total_seconds()
     if seconds < -2:
         return Safe(f"in the future (clock skew {duration(-seconds)})")
-    return Safe(f"{duration(max(0, int(seconds)))} ago")
+    return Safe(f"{duration(int(seconds))} ago" if seconds >= 1 else "just now")
 
 
 def size(count: float | None) -> Safe:

@@ -237,7 +237,9 @@ def _silent(probe: Probe, role: Role, condition: Condition) -> tuple[Verdict, st
     if condition.looping:
         return Verdict.DOWN, condition.note
     if probe.outcome in {Outcome.STARTING, Outcome.REFUSED, Outcome.CLOSED} and condition.starting:
-        return Verdict.STARTING, f"is starting: {words}"
+        port = _LISTENS.get(role, "its port")
+        because = probe.detail if probe.outcome is Outcome.STARTING else f"nothing answers on {port} yet"
+        return Verdict.STARTING, f"is starting: {because}"
     if probe.outcome is Outcome.STARTING:
         return Verdict.STARTING, f"{words}{note}"
     if probe.outcome is Outcome.UNREACHED:
@@ -339,7 +341,13 @@ def _sentence(
     bad = [each for each in ordered if each.verdict is not Verdict.OK]
     quiet = [each for each in bad if each.member.role is Role.OTHER and each.verdict is Verdict.STOPPED]
     bad = [each for each in bad if each not in quiet]
-    parts += [f"{_name(each, judgements)} {_verb(each)}{each.reason}" for each in bad]
+    told: list[str] = []
+    for each in bad:
+        clause = f"{_name(each, judgements)} {_verb(each)}{each.reason}"
+        told.append(clause)
+        for cause in told[:-1]:
+            clause = clause.removesuffix(f": {cause}")  # said already, as the cause
+        parts.append(clause)
     fine = [each for each in ordered if each.verdict is Verdict.OK and each.member.role is not Role.OTHER]
     if bad and fine:
         names = ", ".join(_name(each, judgements) for each in fine)

@@ -38,10 +38,8 @@ def choose(found: Sequence[Candidate], project: str | None, count: int) -> Candi
     if len(found) == 1:
         return found[0]
     if found:
-        names = ", ".join(each.project for each in found)
-        raise UsageError(
-            f"there are {len(found)} Letta deployments here", next_step=f"name one: --project {names}"
-        )
+        choices = " or ".join(f"--project {each.project}" for each in found)
+        raise UsageError(f"there are {len(found)} Letta deployments here", next_step=f"name one: {choices}")
     if project is not None:
         raise UsageError(
             f"there is no project {clean(project)} among the {count} containers of this engine",

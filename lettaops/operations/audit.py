@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from lettaops.config.paths import StateDirectory
+from lettaops.model.encoding import decode, encode
 from lettaops.model.errors import Refused
 from lettaops.model.secrets import redact
 from lettaops.model.text import Safe, clean
@@ -158,7 +159,7 @@ class AuditLog:
                     previous=previous,
                 )
                 record = msgspec.structs.replace(record, hash=_hash(record))
-                _write_all(descriptor, (b"" if whole else b"\n") + msgspec.json.encode(record) + b"\n")
+                _write_all(descriptor, (b"" if whole else b"\n") + encode(record) + b"\n")
                 os.fsync(descriptor)
                 self._remember(record.hash)
             finally:
@@ -182,19 +183,15 @@ class AuditLog:
 
 def _hash(record: Record) -> str:
     unsigned = msgspec.structs.replace(record, hash="")
-    return hashlib.sha256(msgspec.json.encode(unsigned)).hexdigest()
+    return hashlib.sha256(encode(unsigned)).hexdigest()
 
 
 def _decode(line: bytes, number: int) -> Record | Break:
     try:
-        return msgspec.json.decode(line, type=Record, dec_hook=_safe_text)
+        return decode(line, Record)
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
         cut = "" if line.endswith(b"\n") else ", it is cut"
         return Break(line=number, words=clean(f"the line is no audit record{cut}"))
-
-
-def _safe_text(kind: type, value: object) -> object:
-    return clean(value) if kind is Safe and isinstance(value, str) else value
 
 
 def _last_hash(descriptor: int) -> tuple[str, bool]:

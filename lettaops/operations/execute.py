@@ -41,8 +41,8 @@ class Performer(Protocol):
     """What does an act: `sources.engine_acts.EngineActs` is one. Ids are full ids."""
 
     def start(self, container_id: str) -> Awaitable[None]: ...
-    def stop(self, container_id: str, timeout_s: int | None = None) -> Awaitable[None]: ...
-    def restart(self, container_id: str, timeout_s: int | None = None) -> Awaitable[None]: ...
+    def stop(self, container_id: str, timeout_s: int) -> Awaitable[None]: ...
+    def restart(self, container_id: str, timeout_s: int) -> Awaitable[None]: ...
     def kill(self, container_id: str, signal: str = "SIGKILL") -> Awaitable[None]: ...
     def pause(self, container_id: str) -> Awaitable[None]: ...
     def unpause(self, container_id: str) -> Awaitable[None]: ...
@@ -108,7 +108,9 @@ class Executor:
         self._permission.check(plan.act)
         with ExitStack() as locks:
             for step in plan.steps:
-                locks.enter_context(lock(self._directory, step.container_id, plan.act, self._operator))
+                locks.enter_context(
+                    lock(self._directory, step.container_id, plan.act, self._operator, name=step.name)
+                )
             for step in plan.steps:
                 result = await self._one(plan, step)
                 yield result
@@ -124,7 +126,8 @@ class Executor:
             "container": step.container_name,
             "container_id": step.container_id,
         }
-        wishes = {"grace_s": str(plan.grace_s) if plan.grace_s is not None else "", "signal": plan.signal}
+        grace = str(step.grace_s) if plan.act in {Act.STOP, Act.RESTART} else ""
+        wishes = {"grace_s": grace, "signal": plan.signal}
         try:
             await self._same(step)
             act_id = self._audit.intend(
@@ -175,9 +178,9 @@ class Executor:
             case Act.START:
                 await self._performer.start(step.container_id)
             case Act.STOP:
-                await self._performer.stop(step.container_id, plan.grace_s)
+                await self._performer.stop(step.container_id, step.grace_s)
             case Act.RESTART:
-                await self._performer.restart(step.container_id, plan.grace_s)
+                await self._performer.restart(step.container_id, step.grace_s)
             case Act.KILL:
                 await self._performer.kill(step.container_id, plan.signal or "SIGKILL")
             case Act.PAUSE:

@@ -11,20 +11,23 @@ import msgspec
 
 from lettaops.config.paths import StateDirectory
 from lettaops.model.document import Document
+from lettaops.model.encoding import encode
 from lettaops.model.errors import Locked, Refused
 from lettaops.model.text import clean
 from lettaops.operations.audit import Operator
 
 
 @contextlib.contextmanager
-def lock(directory: StateDirectory, target: str, act: str, operator: Operator) -> Iterator[None]:
-    """Hold the lock of a target while the block runs.
+def lock(
+    directory: StateDirectory, target: str, act: str, operator: Operator, *, name: str
+) -> Iterator[None]:
+    """Hold the lock of a target while the block runs. `name` is the target for people.
 
     Raises `Locked` with the holder's name when another process has it, `Refused` when no lock can be made.
     """
-    name = f"locks/{hashlib.sha256(target.encode()).hexdigest()[:24]}.lock"
+    path = f"locks/{hashlib.sha256(target.encode()).hexdigest()[:24]}.lock"
     try:
-        descriptor = directory.open(name, os.O_RDWR)
+        descriptor = directory.open(path, os.O_RDWR)
     except OSError as error:
         raise Refused(
             f"no lock can be made in {directory.path}: {error.strerror}",
@@ -35,7 +38,7 @@ def lock(directory: StateDirectory, target: str, act: str, operator: Operator) -
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise _locked(descriptor, target, act) from error
+            raise _locked(descriptor, name, act) from error
         holder = {
             "user": operator.user,
             "sudo_user": operator.sudo_user,
@@ -45,13 +48,13 @@ def lock(directory: StateDirectory, target: str, act: str, operator: Operator) -
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, msgspec.json.encode(holder), 0)
+        os.pwrite(descriptor, encode(holder), 0)
         yield
     finally:
         os.close(descriptor)
 
 
-def _locked(descriptor: int, target: str, act: str) -> Locked:
+def _locked(descriptor: int, name: str, act: str) -> Locked:
     try:
         holder = Document(msgspec.json.decode(os.pread(descriptor, 4096, 0)))
     except msgspec.DecodeError:
@@ -59,7 +62,7 @@ def _locked(descriptor: int, target: str, act: str) -> Locked:
     user = holder.text("sudo_user") or holder.text("user") or "somebody"
     doing = holder.text("act") or "an act"
     return Locked(
-        f"{user} (pid {holder.integer('pid') or '?'}) is at {doing} on {clean(target)} "
+        f"{user} (pid {holder.integer('pid') or '?'}) is at {doing} on {clean(name)} "
         f"since {holder.text('since') or 'a moment ago'}",
         not_done=f"Nothing was done: {act} waits for no other act.",
         next_step="try again when it has ended",

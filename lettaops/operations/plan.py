@@ -39,27 +39,27 @@ _NEEDED: Final = {
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One container to act on, bound to the id that the operator saw."""
+    """One container to act on, bound to the id that the operator saw.
+
+    `grace_s`: seconds between its stop signal and SIGKILL.
+    """
 
     name: Safe
     container_name: Safe
     container_id: str
     image: Safe
     state: ContainerStatus
+    grace_s: int
     effects: tuple[Safe, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """An act and its steps.
-
-    `grace_s`: seconds between the stop signal and SIGKILL; None: the container's own.
-    """
+    """An act and its steps. `signal`: the one to send, empty where none is."""
 
     act: Act
     project: Safe
     engine: Safe
     steps: tuple[Step, ...]
-    grace_s: int | None = None
     signal: Safe = Safe()
 
 
@@ -104,11 +104,11 @@ def make_plan(
                 container_id=member.container.id,
                 image=member.container.image,
                 state=member.container.state.status,
+                grace_s=member.container.stop_grace_s if grace_s is None else grace_s,
                 effects=_effects(act, member, stack),
             )
             for member in members
         ),
-        grace_s=grace_s,
         signal=clean(signal),
     )
 

@@ -31,9 +31,9 @@ async def connect(
     return await asyncpg.connect(
         host=host,
         port=port,
-        user=address.user or None,
+        user=str(address.user) or None,  # asyncpg takes no subclass of str
         password=address.password.reveal() if address.password else "",
-        database=address.database or None,
+        database=str(address.database) or None,
         timeout=timeout,
         statement_cache_size=0,  # behind a pooler each statement may meet another session
         server_settings=SESSION_SETTINGS,

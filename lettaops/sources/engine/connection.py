@@ -1,0 +1,233 @@
+"""One connection to an engine: bytes out and bytes in, straight from the socket.
+
+Reading only when somebody asks for bytes is the back-pressure: what is not read stays with
+the engine. No deadlines here: whoever calls sets one around the call.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from lettaops.model.errors import LettaopsError
+from lettaops.sources.daemon_thread import in_daemon_thread
+from lettaops.sources.engine.explain import connect_error, lost_error
+from lettaops.sources.engine.tls import TlsSession, tls_context
+from lettaops.sources.target import EngineTarget
+
+_READ_BYTES: Final = 256 * 1024
+_BUSY_SECONDS: Final = 0.004  # a stream that never runs dry lets others have their turn after this
+_BACKLOG_PAUSE_SECONDS: Final = 0.05
+
+
+class Connection:
+    """A connected socket. `bytes_in` counts what the engine sent. One reader and one writer at a time."""
+
+    def __init__(self, target: EngineTarget, sock: socket.socket) -> None:
+        self.bytes_in = 0
+        self.closed = False
+        self._target = target
+        self._loop = asyncio.get_running_loop()
+        self._socket = sock
+        self._tls: TlsSession | None = None
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._sending = asyncio.Lock()
+        self._last_turn = 0.0
+
+    @classmethod
+    async def open(cls, target: EngineTarget) -> "Connection":
+        """Connect. Raises `Unreachable` or `Denied`, each with what to do about it."""
+        try:
+            if target.kind == "unix":
+                return await cls._open_unix(target)
+            return await cls._open_tcp(target)
+        except (OSError, ValueError) as error:  # ValueError: a path or name that no socket takes
+            raise connect_error(target, error) from error
+
+    @classmethod
+    async def _open_unix(cls, target: EngineTarget) -> "Connection":
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            while True:
+                try:
+                    sock.connect(target.path)
+                except BlockingIOError:  # the queue of a frozen engine is full
+                    await asyncio.sleep(_BACKLOG_PAUSE_SECONDS)
+                else:
+                    return cls(target, sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    @classmethod
+    async def _open_tcp(cls, target: EngineTarget) -> "Connection":
+        context = tls_context(target.tls) if target.tls is not None else None
+        # asyncio's own resolver thread would keep the process from ending while DNS is dead.
+        addresses = await in_daemon_thread(
+            lambda: socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        )
+        failure = OSError("the name has no address")
+        for family, kind, protocol, _, address in addresses:
+            sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
+            connection = cls(target, sock)
+            try:
+                await connection._loop.sock_connect(sock, address)
+                _watch_link(sock)
+                if context is not None:
+                    await connection._handshake(TlsSession(context, target.host))
+            except ssl.SSLError:
+                connection.close()
+                raise
+            except OSError as error:
+                connection.close()
+                failure = error
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+        raise failure
+
+    async def _handshake(self, session: TlsSession) -> None:
+        data = b""
+        while True:
+            try:
+                session.feed(data)
+            finally:
+                await self._send_all(session.outgoing())  # an alert, too, is worth sending
+            if session.established:
+                break
+            data = await self._read_socket()
+            if not data:
+                raise ssl.SSLEOFError("closed in the handshake")
+        self._tls = session
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is open with nothing unread: fit for a request."""
+        if self.closed:
+            return False
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    async def send(self, data: bytes) -> None:
+        """Hand bytes to the socket; waits while the engine is behind. Raises `Unreachable` when cut."""
+        async with self._sending:
+            try:
+                if self._tls is not None:
+                    self._tls.encrypt(data)
+                    data = self._tls.outgoing()
+                await self._send_all(data)
+            except OSError as error:
+                raise self._lost(error) from error
+
+    async def end_writing(self) -> None:
+        """Tell the engine that no more input comes, and go on reading."""
+        async with self._sending:
+            with suppress(OSError):  # it is gone already: reading tells
+                if self._tls is not None:
+                    self._tls.end_writing()
+                    await self._send_all(self._tls.outgoing())
+                else:
+                    self._socket.shutdown(socket.SHUT_WR)
+
+    async def receive(self) -> bytes:
+        """Bytes that have come, at least one; b"" at the end of the stream.
+
+        Raises `Unreachable` when the connection was cut.
+        """
+        try:
+            while self._tls is None or not self._tls.ended:
+                data = await self._read_socket()
+                self.bytes_in += len(data)
+                if self._tls is None or not data:
+                    return data
+                plain = self._tls.feed(data)
+                if answer := self._tls.outgoing():
+                    async with self._sending:
+                        await self._send_all(answer)
+                if plain:
+                    return plain
+        except OSError as error:
+            raise self._lost(error) from error
+        return b""
+
+    def close(self) -> None:
+        """Close at once. Whoever is waiting in `receive` or `send` gets `Unreachable`."""
+        if self.closed:
+            return
+        self.closed = True
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._socket.close()
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+
+    # -- inside ----------------------------------------------------------------------------
+
+    async def _read_socket(self) -> bytes:
+        now = self._loop.time()
+        if now - self._last_turn > _BUSY_SECONDS:
+            await asyncio.sleep(0)
+            self._last_turn = self._loop.time()
+        while not self.closed:
+            try:
+                return self._socket.recv(_READ_BYTES)
+            except BlockingIOError:
+                await self._ready(self._loop.add_reader, self._loop.remove_reader)
+                self._last_turn = self._loop.time()
+        raise _closed_by_us()
+
+    async def _send_all(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            if self.closed:
+                raise _closed_by_us()
+            try:
+                view = view[self._socket.send(view) :]
+            except BlockingIOError:
+                await self._ready(self._loop.add_writer, self._loop.remove_writer)
+
+    async def _ready(
+        self,
+        add: Callable[[socket.socket, Callable[[asyncio.Future[None]], None], asyncio.Future[None]], object],
+        remove: Callable[[socket.socket], object],
+    ) -> None:
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.add(future)
+        add(self._socket, _settle, future)
+        try:
+            await future
+        finally:
+            self._waiting.discard(future)
+            if not self.closed:
+                remove(self._socket)
+
+    def _lost(self, error: OSError) -> LettaopsError:
+        return lost_error(self._target, error)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _closed_by_us() -> OSError:
+    return OSError("closed by lettaops")
+
+
+def _watch_link(sock: socket.socket) -> None:
+    # A link that is cut without a word is noticed after 10 + 3 x 5 seconds.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):  # not on every system
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
