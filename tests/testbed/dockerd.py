@@ -132,8 +132,12 @@ class PrivateDockerd:
         )
 
     def freeze(self) -> None:
-        """SIGSTOP: connections are accepted by the kernel and never answered."""
+        """SIGSTOP: connections are accepted by the kernel and never answered.
+
+        Returns when every thread has stopped; right after the signal some still answer.
+        """
         os.kill(self.pid, signal.SIGSTOP)
+        wait_until(lambda: leftovers.all_threads_stopped(self.pid), f"dockerd {self.name} to freeze", 10)
 
     def thaw(self) -> None:
         """SIGCONT after freeze()."""

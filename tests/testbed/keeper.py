@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from .images import build_images, stale
 from .stacks import LettaStack
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+PROJECT = "letta"
 # Building all images first takes most of it.
 UP_TIMEOUT = 1800.0
 DOWN_TIMEOUT = 120.0
@@ -113,7 +115,7 @@ class Keeper:
             signal.signal(number, stop)
         try:
             with engine(self.cache, lambda line: print(line, flush=True)) as daemon:
-                stack = LettaStack(daemon, self.cache, "letta", fake_model=True)
+                stack = LettaStack(daemon, self.cache, PROJECT, fake_model=True)
                 print("starting Letta", flush=True)
                 with stack:
                     self._publish(daemon, stack)
@@ -134,8 +136,8 @@ class Keeper:
             self.cache.engine, name="engine", keep_images=True, cli_config=self.cache.cli_config
         )
         if leftover.leftovers() or self.cache.engine.joinpath("claim.json").exists():
-            with leftover:
-                pass  # starting clears away what is left, ending removes the rest
+            with leftover:  # starting clears away processes and containers
+                shutil.rmtree(self.cache.stacks / PROJECT, ignore_errors=True)
 
     def images(self, report: Callable[[str], None]) -> None:
         """Build what is missing or changed and print the images."""

@@ -60,6 +60,15 @@ def owned_processes(data_root: Path, exec_root: Path) -> list[int]:
     return sorted({*contained, *engine_processes(exec_root)})
 
 
+def all_threads_stopped(pid: int) -> bool:
+    """Whether each thread of `pid` is in the state that SIGSTOP leads to."""
+    states = []
+    for task in Path("/proc", str(pid), "task").iterdir():
+        # The name in parentheses, the second field, may itself contain blanks and parentheses.
+        states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+    return set(states) == {"T"}
+
+
 def end_processes(data_root: Path, exec_root: Path, timeout: float = 20) -> None:
     """SIGKILL everything that belongs to the daemon on `data_root` and wait until it is gone."""
 
