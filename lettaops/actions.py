@@ -96,3 +96,109 @@ ACTIONS: Final = (
         keys=("p",),
     ),
 )
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that only looks or moves: a key, a palette entry, no confirmation, no record."""
+
+    id: str
+    title: str
+    help: str
+    call: str
+    keys: tuple[str, ...] = ()
+    footer: bool = False
+
+
+VIEWS: Final = (
+    View(
+        id="view.health",
+        title="Health",
+        help="The services and how they are.",
+        call="app.show('health')",
+        keys=("1",),
+    ),
+    View(
+        id="view.details",
+        title="Details",
+        help="The selected container's facts.",
+        call="detail('facts')",
+        keys=("d",),
+    ),
+    View(
+        id="view.events",
+        title="Events",
+        help="What happened to the stack.",
+        call="detail('events')",
+        keys=("e",),
+    ),
+    View(
+        id="view.environment",
+        title="Environment",
+        help="Its environment, secrets masked.",
+        call="detail('environment')",
+        keys=("v",),
+    ),
+    View(
+        id="view.inspect",
+        title="Inspect",
+        help="Its whole inspect document.",
+        call="detail('inspect')",
+        keys=("i",),
+    ),
+    View(
+        id="view.reveal",
+        title="Reveal secrets",
+        help="Show the secrets of the environment for 10 s (recorded).",
+        call="reveal",
+        keys=("V",),
+    ),
+    View(
+        id="view.filter",
+        title="Filter",
+        help="Only rows that hold a text, or /a regular expression/.",
+        call="filter",
+        keys=("slash",),
+        footer=True,
+    ),
+    View(
+        id="view.others",
+        title="Other containers",
+        help="Fold or unfold the host's other containers.",
+        call="fold",
+        keys=("o",),
+    ),
+    View(id="view.copy", title="Copy", help="Copy the selected row.", call="copy", keys=("y",)),
+    View(
+        id="view.freeze",
+        title="Freeze",
+        help="Hold the screen as it is; again to go on.",
+        call="freeze",
+        keys=("f",),
+    ),
+    View(
+        id="view.mouse",
+        title="Mouse",
+        help="Release the mouse to the terminal, or take it.",
+        call="app.mouse",
+        keys=("m",),
+    ),
+    View(
+        id="view.help", title="Help", help="This help.", call="app.help", keys=("question_mark",), footer=True
+    ),
+    View(
+        id="view.palette",
+        title="Palette",
+        help="Find every act and view by name.",
+        call="app.command_palette",
+        keys=("ctrl+p",),
+        footer=True,
+    ),
+    View(
+        id="view.quit",
+        title="Quit",
+        help="Leave lettaops; nothing that runs is stopped.",
+        call="app.quit",
+        keys=("q",),
+        footer=True,
+    ),
+)

@@ -4,7 +4,6 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import click
@@ -86,9 +85,9 @@ def lettaops(
         )
     )
     if context.invoked_subcommand is None:
-        from lettaops.cli.status import status
+        from lettaops.cli.dashboard import run_dashboard
 
-        context.invoke(status, as_json=False, watch=sys.stdout.isatty())
+        context.exit(run_dashboard(context.obj))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -119,12 +118,6 @@ def run(arguments: Sequence[str]) -> int:
 
 def _report(error: Exception) -> None:
     """Put an unforeseen error where it can be sent from, and say so; nothing of it on the screen."""
-    from lettaops.cli.crash import write_report
+    from lettaops.operations.crash import fault_line, write_report
 
-    place = write_report(error, os.environ)
-    where = (
-        f"a report (secrets struck out) is in {place}"
-        if isinstance(place, Path)
-        else "no report could be written"
-    )
-    sys.stderr.write(f"lettaops: this is a fault of lettaops itself; {where}\n")
+    sys.stderr.write(f"{fault_line(write_report(error, os.environ))}\n")

@@ -1,32 +1,22 @@
 """The only way to stdout and stderr: everything that leaves is redacted and cleaned once more."""
 
+import codecs
+import re
 import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
 from typing import Final, TextIO
 
+import msgspec
+
+from lettaops.model.cells import cut, pad, to_ascii, width
 from lettaops.model.encoding import encode
 from lettaops.model.errors import LettaopsError
-from lettaops.model.secrets import redact
-from lettaops.model.text import clean
+from lettaops.model.secrets import MASK, presentable, redact
+from lettaops.model.text import Safe
 
-_ASCII: Final = str.maketrans(
-    {
-        "●": "*",
-        "▲": "!",
-        "✕": "x",
-        "○": "o",
-        "◐": "~",
-        "–": "-",
-        "…": ".",
-        "→": ">",
-        "“": '"',
-        "”": '"',
-        "×": "x",
-    }
-)
-ELLIPSIS: Final = "…"
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 WIDEST_COLUMN: Final = 32  # cells, on a terminal; the last column takes what is left
 
 
@@ -36,8 +26,8 @@ class Output:
     def __init__(self, *, ascii: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
-        encoding = (getattr(self._out, "encoding", None) or "utf-8").lower()
-        self.ascii = ascii or encoding not in {"utf-8", "utf8"}
+        self._takes_all = _is_utf8(getattr(self._out, "encoding", None))
+        self.ascii = ascii or not self._takes_all
         self.is_tty = self._out.isatty()
 
     @property
@@ -55,8 +45,8 @@ class Output:
 
     def json(self, value: object) -> None:
         """One object on one line. Control and format characters of any kind are escaped."""
-        encoded = encode(value).decode()
-        self._out.write(redact(encoded).translate(_JSON_ESCAPES) + "\n")
+        encoded = encode(_struck(msgspec.to_builtins(value, enc_hook=str))).decode()
+        self._out.write(encoded.translate(_JSON_ESCAPES if self._takes_all else _JSON_ASCII) + "\n")
         self._out.flush()
 
     def error(self, error: LettaopsError) -> None:
@@ -75,21 +65,45 @@ class Output:
         self, titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()
     ) -> None:
         """Columns as wide as their content; on a terminal the last column is cut to fit."""
+        shown = [[self._ready(cell) for cell in row] for row in (titles, *rows)]  # a cut halves secrets
         most = WIDEST_COLUMN if self.columns else 1000
-        widths = [min(most, max(width(row[at]) for row in [titles, *rows])) for at in range(len(titles))]
-        for row in [titles, *rows]:
+        widths = [min(most, max(width(row[at]) for row in shown)) for at in range(len(titles))]
+        for row in shown:
             cells = [
-                _pad(cut(cell, widths[at]), widths[at], right=at in right) for at, cell in enumerate(row[:-1])
+                pad(cut(cell, widths[at]), widths[at], right=at in right) for at, cell in enumerate(row[:-1])
             ]
             text = "  ".join([*cells, row[-1]]).rstrip()
             self.line(cut(text, self.columns) if self.columns else text)
 
     def _write(self, stream: TextIO, text: str) -> None:
-        safe = clean(redact(text))
-        if self.ascii:
-            safe = type(safe)(safe.translate(_ASCII).encode("ascii", "replace").decode())
-        stream.write(f"{safe}\n")
+        stream.write(f"{self._ready(text)}\n")
         stream.flush()
+
+    def _ready(self, text: str) -> Safe:
+        safe = presentable(text)
+        return Safe(to_ascii(safe)) if self.ascii else safe
+
+
+def _is_utf8(encoding: str | None) -> bool:
+    try:
+        return codecs.lookup(encoding or "utf-8").name in {"utf-8", "utf-8-sig"}
+    except LookupError:
+        return False
+
+
+def _struck(value: object) -> object:
+    """The value with secrets struck out of its texts: in the encoded text a mask could break the syntax."""
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", redact(value))
+    if isinstance(value, dict):
+        return {
+            _struck(name): MASK if _is_secret(name, each) else _struck(each) for name, each in value.items()
+        }
+    return [_struck(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _is_secret(name: object, value: object) -> bool:
+    return isinstance(value, str) and bool(value) and redact(assigned := f"{name}=x") != assigned
 
 
 class _Escapes(dict[int, str]):
@@ -98,48 +112,22 @@ class _Escapes(dict[int, str]):
     def __missing__(self, code: int) -> str:
         char = chr(code)
         hidden = unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-        value = f"\\u{code:04x}" if hidden and code <= 0xFFFF else "\ufffd" if hidden else char
+        value = _escaped(char) if hidden else char
         self[code] = value
         return value
 
 
+class _AsciiEscapes(_Escapes):
+    """For a stream that can't take every character."""
+
+    def __missing__(self, code: int) -> str:
+        return super().__missing__(code) if code < 0x80 else _escaped(chr(code))
+
+
+def _escaped(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
 _JSON_ESCAPES: Final = _Escapes()
-
-
-def width(text: str) -> int:
-    """Cells a text takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    none = sum(unicodedata.category(char) in {"Mn", "Me"} for char in text)
-    return len(text) + wide - none
-
-
-def cut(text: str, cells: int) -> str:
-    """The text in at most `cells` cells, with an ellipsis where it was cut."""
-    if width(text) <= cells:
-        return text
-    kept = ""
-    for char in text:
-        if width(kept + char) > cells - 1:
-            break
-        kept += char
-    return kept + ELLIPSIS
-
-
-def wrap(text: str, cells: int, indent: str = "") -> list[str]:
-    """The text in lines of at most `cells` cells, broken at spaces."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        if line and width(line) + 1 + width(word) > cells:
-            lines.append(line)
-            line = indent + word
-        else:
-            line = f"{line} {word}" if line else word
-    return [*lines, line]
-
-
-def _pad(text: str, cells: int, *, right: bool) -> str:
-    space = " " * max(0, cells - width(text))
-    return space + text if right else text + space
+_JSON_ASCII: Final = _AsciiEscapes()

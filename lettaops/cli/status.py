@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from lettaops.cli.output import Output, wrap
+from lettaops.cli.output import Output
 from lettaops.cli.session import Session
+from lettaops.model.cells import wrap
 from lettaops.model.errors import Exit
 from lettaops.model.source import Link
 from lettaops.model.units import UNKNOWN, duration, milliseconds, percent, size

@@ -82,6 +82,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_configuration(path: Path) -> Configuration | None:
     """A configuration file; None when there is none. Raises `UsageError` with the place of a mistake."""
+    found = _read(path)
+    return found[0] if found is not None else None
+
+
+def _read(path: Path) -> tuple[Configuration, dict[str, dict[str, Any]]] | None:
+    """A file's configuration, and the fields that each of its profiles names, defaults among them."""
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -89,8 +95,9 @@ def read_configuration(path: Path) -> Configuration | None:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the configuration {path} can't be read: {error}") from error
     try:
-        return msgspec.convert(tomllib.loads(text), Configuration)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raw = tomllib.loads(text)
+        return msgspec.convert(raw, Configuration), raw.get("profiles", {})
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise UsageError(
             f"the configuration {path} is wrong: {error}",
             not_done="Nothing was started.",
@@ -103,23 +110,24 @@ def load_settings(files: tuple[Path, ...], name: str | None, overrides: Mapping[
 
     `overrides` holds values by field name; None and False don't override. Raises `UsageError`.
     """
-    read = [(path, found) for path in files if (found := read_configuration(path)) is not None]
+    if overrides.get("host") and overrides.get("context"):
+        raise UsageError("both --host and --context are given", next_step="keep one of them")
+    read = [(path, *found) for path in files if (found := _read(path)) is not None]
     chosen = name or next(
-        (found.default_profile for _, found in reversed(read) if found.default_profile != DEFAULT_PROFILE),
+        (each.default_profile for _, each, _ in reversed(read) if each.default_profile != DEFAULT_PROFILE),
         DEFAULT_PROFILE,
     )
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     known = False
-    for path, found in read:
-        profile = found.profiles.get(chosen)
-        if profile is None:
+    for path, _, profiles in read:
+        if chosen not in profiles:
             continue
         known = True
-        for field, value in msgspec.to_builtins(profile).items():
+        for field, value in profiles[chosen].items():
             values[field], origins[field] = value, f"{path}, profile {chosen}"
     if not known and chosen != DEFAULT_PROFILE:
-        names = sorted({each for _, found in read for each in found.profiles})
+        names = sorted({each for _, _, profiles in read for each in profiles})
         raise UsageError(
             f"there is no profile {clean(chosen)}",
             next_step=f"known: {', '.join(names)}" if names else "`lettaops config init` writes a first file",
@@ -127,9 +135,9 @@ def load_settings(files: tuple[Path, ...], name: str | None, overrides: Mapping[
     for field, value in overrides.items():
         if value is not None and value is not False:
             values[field], origins[field] = value, "command line"
-    if "host" in overrides and overrides["host"] is not None:
+    if overrides.get("host"):
         values.pop("context", None)
-    elif "context" in overrides and overrides["context"] is not None:
+    elif overrides.get("context"):
         values.pop("host", None)
     if values.get("host") and values.get("context"):
         raise UsageError(
@@ -139,21 +147,23 @@ def load_settings(files: tuple[Path, ...], name: str | None, overrides: Mapping[
         profile_name=chosen,
         profile=msgspec.convert(values, Profile),
         origins={field: origin for field, origin in origins.items() if field in values},
-        files=tuple(path for path, _ in read),
+        files=tuple(path for path, _, _ in read),
     )
 
 
 def read_password(path: Path) -> Secret:
-    """The first line of a password file. Raises `UsageError` when others could read the file."""
+    """The first line of a password file. Raises `UsageError` when it is empty, or open to others."""
     try:
         descriptor = os.open(path.expanduser(), os.O_RDONLY | os.O_CLOEXEC)
         with os.fdopen(descriptor, "r", encoding="utf-8") as file:
             info = os.fstat(file.fileno())
             first = file.readline(4096).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: no home of that name
         raise UsageError(f"the password file {path} can't be read: {error}") from error
     if info.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or info.st_uid not in (os.geteuid(), 0):
         raise UsageError(
             f"the password file {path} is open to others", next_step=f"chown it to you and: chmod 600 {path}"
         )
+    if not first:
+        raise UsageError(f"the password file {path} is empty", next_step="its first line is the password")
     return Secret(first)

@@ -8,17 +8,10 @@ import msgspec
 
 from lettaops.model.engine import Container, ContainerSummary
 from lettaops.model.pguri import DatabaseAddress, parse_database_uri
+from lettaops.model.recognise import groups, role_by_names
 from lettaops.model.stack import CHAIN, SERVER_PORT, DatabaseRoute, Member, Role, Shape, Stack
 from lettaops.model.text import Safe, clean
 
-_SERVER_SERVICES: Final = frozenset({"letta", "letta_server", "letta-server"})
-_SERVER_IMAGE = re.compile(r"(^|/)letta([_-]server)?$")
-_SERVER_COMMAND = re.compile(r"startup\.sh|\bletta\b")
-_IMAGES: Final = (
-    (Role.DATABASE, re.compile(r"postgres|pgvector|postgis|timescale|paradedb")),
-    (Role.PROXY, re.compile(r"nginx|caddy|traefik|haproxy|envoy|(^|/)httpd$")),
-    (Role.CACHE, re.compile(r"redis|valkey|keydb|dragonfly")),
-)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -30,15 +23,6 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     compose: bool
 
 
-def repository(image: str) -> str:
-    """An image reference without registry host, tag and digest, in lower case: `letta/letta`."""
-    name = image.partition("@")[0].lower()
-    head, _, tail = name.rpartition("/")
-    name = f"{head}/{tail.partition(':')[0]}" if head else tail.partition(":")[0]
-    first, slash, rest = name.partition("/")
-    return rest if slash and ("." in first or ":" in first or first == "localhost") else name
-
-
 def candidates(rows: Sequence[ContainerSummary], project: str | None = None) -> tuple[Candidate, ...]:
     """Deployments among the rows of the container list; with `project`, that one, Letta or not.
 
@@ -46,29 +30,10 @@ def candidates(rows: Sequence[ContainerSummary], project: str | None = None) -> 
     compose stands for itself, with the databases, proxies and caches outside compose beside it;
     which of those really belong to it, `build` tells from the networks.
     """
-    projects: dict[Safe, list[ContainerSummary]] = {}
-    loose: list[ContainerSummary] = []
-    for row in rows:
-        if row.project:
-            projects.setdefault(row.project, []).append(row)
-        else:
-            loose.append(row)
-    found = [
-        Candidate(project=name, container_ids=tuple(row.id for row in group), compose=True)
-        for name, group in projects.items()
-        if name == project or (project is None and any(_server_like(row) for row in group))
-    ]
-    helpers = tuple(row.id for row in loose if _role_of_image(row.image) is not None)
-    found += [
-        Candidate(
-            project=row.name,
-            container_ids=(row.id, *(each for each in helpers if each != row.id)),
-            compose=False,
-        )
-        for row in loose
-        if row.name == project or (project is None and _server_like(row))
-    ]
-    return tuple(sorted(found, key=lambda each: each.project))
+    return tuple(
+        Candidate(project=clean(each.name), container_ids=each.container_ids, compose=each.compose)
+        for each in groups(rows, project)
+    )
 
 
 def role_of(container: Container) -> Role:
@@ -77,14 +42,9 @@ def role_of(container: Container) -> Role:
     A known compose service name decides; then an image and command of Letta's; then the image's
     name. Letta's image run with another command is not a server.
     """
-    if container.service in _SERVER_SERVICES:
-        return Role.SERVER
-    command = " ".join(container.command)
-    if _SERVER_IMAGE.search(repository(container.image)):
-        return Role.SERVER if not command or _SERVER_COMMAND.search(command) else Role.OTHER
-    known = _role_of_image(container.image)
+    known = role_by_names(container.service, container.image, " ".join(container.command))
     if known is not None:
-        return known
+        return Role(known)
     if SERVER_PORT in container.exposed and "LETTA_PG_URI" in container.environment:
         return Role.SERVER
     return Role.OTHER
@@ -223,16 +183,3 @@ def _names(container: Container) -> tuple[Safe, ...]:
 
 def _is_address(host: str) -> bool:
     return bool(re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]+:[0-9a-fA-F:]*", host))
-
-
-def _role_of_image(image: str) -> Role | None:
-    name = repository(image)
-    return next((role for role, pattern in _IMAGES if pattern.search(name)), None)
-
-
-def _server_like(row: ContainerSummary) -> bool:
-    if row.service in _SERVER_SERVICES:
-        return True
-    if not _SERVER_IMAGE.search(repository(row.image)):
-        return bool(not row.project and SERVER_PORT in row.ports and _role_of_image(row.image) is None)
-    return not row.command or bool(_SERVER_COMMAND.search(row.command))

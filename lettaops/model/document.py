@@ -99,7 +99,7 @@ class Document:
 
 
 def parse_time(value: str) -> datetime | None:
-    """An RFC 3339 time with any number of fraction digits, in UTC; None for the engine's zero time or no time."""
+    """An RFC 3339 time with any number of fraction digits, in UTC; None when it is none, or the zero time."""
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:

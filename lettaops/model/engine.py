@@ -249,6 +249,13 @@ class EngineVersion(msgspec.Struct, frozen=True, kw_only=True):
     kernel: Safe = Safe()
 
 
+def rate(before: int | None, now: int | None, seconds: float) -> float | None:
+    """Change of a counter a second; None when it can't be told, or the counter began anew."""
+    if before is None or now is None or now < before or seconds <= 0:
+        return None
+    return (now - before) / seconds
+
+
 def cpu_percent(before: StatsSample, now: StatsSample) -> float | None:
     """CPU between two samples, 100 = one core, as `docker stats`. None when it can't be told.
 

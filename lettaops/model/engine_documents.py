@@ -160,7 +160,7 @@ def _state(state: Document) -> ContainerState:
 
 
 def _is_checked(configured: Document, result: Document) -> bool:
-    """Whether a healthcheck runs: `NONE` switches an image's off, and Podman's result is empty without one."""
+    """Whether a healthcheck runs: `NONE` switches an image's off, Podman's result is empty without one."""
     test = configured.texts("Test")
     return test[:1] not in ((), ("NONE",)) or result.text("Status") not in ("", "none")
 
@@ -226,4 +226,4 @@ def _without_slash(name: Safe) -> Safe:
 
 def _identity(text: str) -> str:
     """A container id: hexadecimal digits, else nothing (it goes into paths of requests)."""
-    return text if text and all(char in "0123456789abcdef" for char in text) else ""
+    return text if not text.strip("0123456789abcdef") else ""

@@ -89,6 +89,13 @@ class FrameDecoder:
             raise self._broken
         return frames
 
+    def take_back(self) -> bytes:
+        """The bytes of the frame that is not complete yet, which are forgotten. Raises as `feed` does."""
+        if self._broken is not None:
+            raise self._broken
+        pending, self._pending = self._pending, b""
+        return pending
+
     def end(self) -> None:
         """To be called at the end of the stream.
 
@@ -118,13 +125,13 @@ class LineAssembler:
     line (a piece is 16 KiB); only the first stays. `terminal`: lines end in CR LF there.
     """
 
-    __slots__ = ("_carriage_returns", "_kept", "_limit", "_lost", "_timestamps")
+    __slots__ = ("_kept", "_limit", "_lost", "_terminal", "_timestamps")
 
     def __init__(self, *, limit: int = KEPT_BYTES, timestamps: bool = False, terminal: bool = False) -> None:
         self._limit = limit
         # The bare output of a terminal doesn't show where a piece begins.
         self._timestamps = timestamps and not terminal
-        self._carriage_returns = terminal
+        self._terminal = terminal
         self._kept: dict[int, bytearray] = {}
         self._lost: dict[int, int] = {}
 
@@ -136,47 +143,124 @@ class LineAssembler:
             first = payload.find(b"\n")
             # Nearly every frame is one whole line: keep this path short.
             if first == len(payload) - 1 and first <= limit and stream not in self._kept:
-                append(
-                    LogLine(stream, payload[:first] if not self._carriage_returns else self._bare(payload))
-                )
+                append(LogLine(stream, self._bare(payload[:first])))
             else:
-                self._take(stream, payload, first, lines)
+                self._take(stream, payload, lines)
         return lines
+
+    @property
+    def between_lines(self) -> bool:
+        """Whether no line is unfinished."""
+        return not self._kept
 
     def flush(self) -> list[LogLine]:
         """The lines that the end of the stream left without a line feed."""
         lines = [self._finish(stream) for stream in sorted(self._kept)]
         return [line for line in lines if line.data or line.dropped]
 
-    @staticmethod
-    def _bare(payload: bytes) -> bytes:
-        return payload[:-1].removesuffix(b"\r")
+    def _bare(self, line: bytes) -> bytes:
+        return line.removesuffix(b"\r") if self._terminal else line
 
-    def _take(self, stream: int, payload: bytes, line_feed: int, lines: list[LogLine]) -> None:
-        position = 0
-        if stream in self._kept and self._timestamps:
-            position = _length_of_timestamp(payload)
-            line_feed = payload.find(b"\n", position)
-        while line_feed >= 0:
-            self._add(stream, payload, position, line_feed)
-            lines.append(self._finish(stream))
-            position = line_feed + 1
-            line_feed = payload.find(b"\n", position)
-        if position < len(payload):
-            self._add(stream, payload, position, len(payload))
+    def _take(self, stream: int, payload: bytes, lines: list[LogLine]) -> None:
+        if self._timestamps and stream in self._kept:
+            payload = payload[_length_of_timestamp(payload) :]
+        *whole, rest = payload.split(b"\n")
+        for line in whole:
+            if stream in self._kept or len(line) > self._limit:
+                self._add(stream, line)
+                lines.append(self._finish(stream))
+            else:
+                lines.append(LogLine(stream, self._bare(line)))
+        if rest:
+            self._add(stream, rest)
 
-    def _add(self, stream: int, payload: bytes, start: int, end: int) -> None:
+    def _add(self, stream: int, piece: bytes) -> None:
         kept = self._kept.setdefault(stream, bytearray())
-        room = min(end, start + self._limit - len(kept))
-        kept += payload[start:room]
-        if room < end:
-            self._lost[stream] = self._lost.get(stream, 0) + end - room
+        room = self._limit - len(kept)
+        kept += piece[:room]
+        if len(piece) > room:
+            self._lost[stream] = self._lost.get(stream, 0) + len(piece) - room
 
     def _finish(self, stream: int) -> LogLine:
         kept, lost = bytes(self._kept.pop(stream)), self._lost.pop(stream, 0)
-        if self._carriage_returns and not lost:
-            kept = kept.removesuffix(b"\r")
-        return LogLine(stream, kept, lost)
+        return LogLine(stream, kept if lost else self._bare(kept), lost)
+
+
+class LogDecoder:
+    """A container's log: what a `LineAssembler` makes of a `FrameDecoder`'s frames.
+
+    Twice as fast as the two where each frame is one short line, which is nearly everywhere.
+    """
+
+    __slots__ = ("_fast", "_frames", "_lines")
+
+    def __init__(self, *, terminal: bool, timestamps: bool = False, limit: int = KEPT_BYTES) -> None:
+        self._fast = not terminal and limit >= _SHORT_LINE
+        self._frames = FrameDecoder(framed=not terminal)
+        self._lines = LineAssembler(limit=limit, timestamps=timestamps, terminal=terminal)
+
+    @property
+    def engine_error(self) -> bytes:
+        """What the engine itself said in the stream; b"" for nothing."""
+        return self._frames.engine_error
+
+    def feed(self, data: bytes) -> list[LogLine]:
+        """The lines that `data` completes. Raises `ProtocolError` after the lines before it were given."""
+        if not self._fast:
+            return self._lines.feed(self._frames.feed(data))
+        data = self._frames.take_back() + data
+        lines: list[LogLine] = []
+        position = _take_whole_lines(data, lines) if self._lines.between_lines else 0
+        if position < len(data):
+            try:
+                frames = self._frames.feed(data[position:])
+            except ProtocolError:
+                if not lines:
+                    raise
+            else:
+                lines += self._lines.feed(frames)
+        return lines
+
+    def flush(self) -> list[LogLine]:
+        """The lines that the end of the stream left without a line feed."""
+        return self._lines.flush()
+
+    def end(self) -> None:
+        """To be called at the end of the stream. Raises as `FrameDecoder.end`."""
+        self._frames.end()
+
+
+def _headers_by_size() -> list[tuple[bytes, bytes]]:
+    # Index: bytes of a header and its line, the line feed apart. No header has 8 bytes of anything
+    # less, so the first entries can't be found at the start of a piece of that size.
+    return [
+        (_HEADER.pack(STDOUT << 24, max(0, size - 7)), _HEADER.pack(STDERR << 24, max(0, size - 7)))
+        for size in range(_SHORT_LINE + 8)
+    ]
+
+
+_SHORT_LINE: Final = 1024
+_HEADERS: Final = _headers_by_size()
+
+
+def _take_whole_lines(data: bytes, lines: list[LogLine]) -> int:
+    """Append the lines of the frames at the start that are one short line each; bytes taken."""
+    append, headers, position = lines.append, _HEADERS, 0
+    pieces = data.split(b"\n")
+    del pieces[-1]
+    for piece in pieces:
+        size = len(piece)
+        if size >= _SHORT_LINE + 8:
+            break
+        out, err = headers[size]
+        if piece.startswith(out):
+            append(LogLine(STDOUT, piece[8:]))
+        elif piece.startswith(err):
+            append(LogLine(STDERR, piece[8:]))
+        else:
+            break
+        position += size + 1
+    return position
 
 
 def _length_of_timestamp(payload: bytes) -> int:

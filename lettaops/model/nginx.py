@@ -1,17 +1,23 @@
 """The part of nginx's configuration language that says for which Host a request is passed on."""
 
+import fnmatch
+import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
 
+from lettaops.model.document import parse_port
+
 _TOKEN = re.compile(
     r"""\s+ | \#[^\n]* | (?P<brace>[{};]) | "(?P<double>(?:\\.|[^"\\])*)" | '(?P<single>(?:\\.|[^'\\])*)'
-        | (?P<word>(?:\$\{[^}]*\}|\\.|[^\s{};"'])+)""",
+        | (?P<word>(?:\$\{\w*\}|\\.|[^\s{};"'])+)""",
     re.VERBOSE | re.DOTALL,
 )
 MAX_DEPTH: Final = 64
+NGINX_FOLDER: Final = "/etc/nginx"
+NGINX_MAIN: Final = "/etc/nginx/nginx.conf"
 
 
 class Directive(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +50,11 @@ def parse(text: str) -> tuple[Directive, ...]:
             return tuple(found)
 
 
+def configuration(files: Mapping[str, bytes]) -> tuple[Directive, ...]:
+    """All directives of an nginx folder (contents by path), its `include`s taken in where they stand."""
+    return _included(NGINX_MAIN, files, ())
+
+
 def server_blocks(directives: tuple[Directive, ...]) -> tuple[ServerBlock, ...]:
     """All `server` blocks of HTTP, in the order of the text."""
     return tuple(
@@ -69,29 +80,58 @@ def host_for(blocks: tuple[ServerBlock, ...], port: int) -> str | None:
     return None
 
 
+def _included(path: str, files: Mapping[str, bytes], within: tuple[str, ...]) -> tuple[Directive, ...]:
+    if path not in files or path in within:
+        return ()
+    return _expanded(parse(files[path].decode("utf-8", "replace")), files, (*within, path))
+
+
+def _expanded(
+    directives: tuple[Directive, ...], files: Mapping[str, bytes], within: tuple[str, ...]
+) -> tuple[Directive, ...]:
+    found: list[Directive] = []
+    for each in directives:
+        if each.name == "include" and each.words:
+            pattern = posixpath.join(NGINX_FOLDER, each.words[0])
+            for path in sorted(fnmatch.filter(files, pattern)):
+                found += _included(path, files, within)
+        elif each.block is not None:
+            found.append(msgspec.structs.replace(each, block=_expanded(each.block, files, within)))
+        else:
+            found.append(each)
+    return tuple(found)
+
+
 def _server(directive: Directive) -> ServerBlock:
     ports: list[int] = []
     names: list[str] = []
-    default = False
+    default = listens = False
     for each in directive.block or ():
         if each.name == "listen" and each.words:
-            tail = (
-                each.words[0].rpartition(":")[2]
-                if "]" not in each.words[0]
-                else each.words[0].rpartition("]:")[2]
-            )
-            ports.append(int(tail) if tail.isdecimal() else 80)
+            listens = True
+            port = _listened(each.words[0])
+            ports += [port] if port is not None else []
             default = default or "default_server" in each.words
         elif each.name == "server_name":
             names += each.words
     inner = list(_walk(directive.block or ()))
     return ServerBlock(
-        ports=tuple(dict.fromkeys(ports)) or (80,),
+        ports=tuple(dict.fromkeys(ports)) if listens else (80,),
         names=tuple(names),
         default=default,
         passes=any(each.name in {"proxy_pass", "grpc_pass", "uwsgi_pass", "fastcgi_pass"} for each in inner),
         line=directive.line,
     )
+
+
+def _listened(address: str) -> int | None:
+    """The port of a `listen`: 80 where an address stands alone; None for a socket's path, or nonsense."""
+    if address.startswith("unix:"):
+        return None
+    _, colon, tail = address.rpartition("]:") if "]" in address else address.rpartition(":")
+    if colon or tail.isdecimal():
+        return parse_port(tail)
+    return 80
 
 
 def _walk(directives: tuple[Directive, ...]) -> Iterator[Directive]:

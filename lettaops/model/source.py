@@ -62,4 +62,5 @@ def backoff(attempts: int, *, first: float = 0.5, limit: float = 4.0) -> float:
 
     The limit keeps a dashboard's recovery within 5 s of the backend's.
     """
-    return float(min(limit, first * 2 ** max(0, attempts - 1)) * random.uniform(0.8, 1.0))
+    doublings = min(max(0, attempts - 1), 32)  # after an hour without an engine a float couldn't hold it
+    return float(min(limit, first * 2**doublings) * random.uniform(0.8, 1.0))

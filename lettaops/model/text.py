@@ -30,8 +30,7 @@ _FORBIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 # Invisible although their category is a letter's or a mark's: fillers that hide or shift text.
 _INVISIBLE: Final = frozenset(
     (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x3164, 0xFFA0)
-    + tuple(range(0xFFF0, 0xFFF9))
-)
+).union(range(0xFFF0, 0xFFF9))
 
 
 class Safe(str):
@@ -60,8 +59,20 @@ class _Replacements(dict[int, str]):
         return value
 
 
+class _Removals(dict[int, str | None]):
+    """Character table for `str.translate` that removes what `clean` would replace."""
+
+    def __missing__(self, code: int) -> str | None:
+        char = chr(code)
+        value = char if _LINE[code] == char else None
+        if len(self) < 20_000:
+            self[code] = value
+        return value
+
+
 _LINE = _Replacements()
 _BLOCK = _Replacements({0x0A: "\n"})
+_BARE = _Removals()
 
 
 def clean(text: str, limit: int = LINE_LIMIT) -> Safe:
@@ -85,6 +96,15 @@ def clean_block(text: str, limit: int = 64 * LINE_LIMIT) -> Safe:
 def clean_bytes(data: bytes, limit: int = LINE_LIMIT) -> Safe:
     """One line of outside bytes; what isn't UTF-8 becomes U+FFFD."""
     return clean(data.decode("utf-8", "replace"), limit)
+
+
+def bare(text: str) -> str:
+    """Text without any character that `clean` would replace: removed, so that no width is added.
+
+    For text that has been measured already, where control characters counted as no cell. Bodies of
+    escape sequences stay, as plain text.
+    """
+    return text if text.isascii() and text.isprintable() else text.translate(_BARE)
 
 
 def _scrub(text: str, limit: int, table: _Replacements) -> str:

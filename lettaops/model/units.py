@@ -15,7 +15,7 @@ def duration(seconds: float | None) -> Safe:
         return UNKNOWN
     if seconds < 0:
         return Safe(f"-{duration(-seconds)}")
-    if seconds < 1:
+    if seconds < 0.9995:
         return Safe(f"{seconds * 1000:.0f} ms")
     if seconds < 10:
         return Safe(f"{seconds:.1f}".removesuffix(".0") + " s")
@@ -43,10 +43,10 @@ def size(count: float | None) -> Safe:
         return UNKNOWN
     value = float(count)
     for unit in _BINARY:
-        if value < 1024 or unit == _BINARY[-1]:
+        if value < 1023.5 or unit == _BINARY[-1]:
             break
         value /= 1024
-    digits = 0 if unit == "B" or value >= 100 else 1 if value >= 10 else 2
+    digits = 0 if unit == "B" or value >= 99.95 else 1 if value >= 9.995 else 2
     return Safe(f"{value:.{digits}f} {unit}")
 
 
@@ -54,13 +54,13 @@ def milliseconds(value: float | None) -> Safe:
     """A latency: `0.4 ms`, `9 ms`, `1.2 s`; `–` when unknown."""
     if value is None:
         return UNKNOWN
-    if value >= 1000:
+    if value >= 999.5:
         return Safe(f"{value / 1000:.1f} s")
-    return Safe(f"{value:.1f} ms" if value < 1 else f"{value:.0f} ms")
+    return Safe(f"{value:.1f} ms" if value < 0.95 else f"{value:.0f} ms")
 
 
 def percent(value: float | None) -> Safe:
     """A share in percent without decimals (one below ten); `–` when unknown."""
     if value is None:
         return UNKNOWN
-    return Safe(f"{value:.1f}%" if 0 < value < 10 else f"{value:.0f}%")
+    return Safe(f"{value:.1f}%" if 0 < value < 9.95 else f"{value:.0f}%")

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from lettaops.model.engine import Container
 from lettaops.model.errors import LettaopsError
-from lettaops.model.nginx import host_for, parse, server_blocks
+from lettaops.model.nginx import NGINX_FOLDER, configuration, host_for, server_blocks
 from lettaops.model.probe import Answers, Outcome, Probe, ServerProbe
 from lettaops.model.routes import Route, routes_to
 from lettaops.model.secrets import Secret
@@ -84,16 +84,16 @@ class Asker:
         )
 
     async def _host(self, container: Container, port: int) -> str:
-        """The Host that the proxy passes on, from its own dump of its configuration; asked once a start."""
+        """The Host that the proxy passes on, by its configuration; looked up once a start."""
         key = (container.id, str(container.state.started_at))
         if key not in self._hosts:
             try:
-                result = await self._engine.exec(container.id, ["nginx", "-T"], timeout=PROBE_SECONDS / 2)
-                text = result.stdout.decode("utf-8", "replace") if result.exit_code == 0 else ""
+                files = await self._engine.files(container.id, NGINX_FOLDER, timeout=PROBE_SECONDS / 2)
             except LettaopsError:
                 return _STOCK_HOST
-            self._hosts[key] = host_for(server_blocks(parse(text)), port) or _STOCK_HOST
-        return clean(self._hosts[key])
+            blocks = server_blocks(configuration(files))
+            self._hosts[key] = host_for(blocks, port) or _STOCK_HOST
+        return self._hosts[key]
 
     async def _database(self, member: Member, stack: Stack) -> Probe:
         address = stack.database.address if stack.database.container_id == member.container.id else None

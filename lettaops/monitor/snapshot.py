@@ -5,19 +5,26 @@ from datetime import datetime
 import msgspec
 
 from lettaops.model.engine import ContainerSummary
+from lettaops.model.host import HostSample
 from lettaops.model.probe import Answers
 from lettaops.model.source import SourceStatus
 from lettaops.model.stack import Stack
 from lettaops.model.text import Safe
+from lettaops.model.timeline import Entry
 from lettaops.model.verdict import Assessment
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """What a container uses. CPU: 100 = one core. Memory in bytes without page cache. None: not known."""
+    """What a container uses. CPU: 100 = one core. Memory in bytes without page cache.
+
+    Rates in bytes a second over all networks. None: not known.
+    """
 
     cpu_percent: float | None = None
     memory_bytes: int | None = None
     memory_limit_bytes: int | None = None
+    received_rate: float | None = None
+    sent_rate: float | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,3 +42,5 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     assessment: Assessment
     loads: dict[str, Load] = {}
     others: tuple[ContainerSummary, ...] = ()
+    timeline: tuple[Entry, ...] = ()
+    host: HostSample | None = None

@@ -8,16 +8,19 @@ their age, and the services go on being asked directly.
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
 
-from lettaops.model.engine import StatsSample, cpu_percent
+from lettaops.model.engine import PROJECT_LABEL, Event, StatsSample, cpu_percent, rate
 from lettaops.model.errors import Denied, LettaopsError, Unreachable, UsageError
+from lettaops.model.host import HostSample
 from lettaops.model.probe import Answers
 from lettaops.model.source import Link, SourceStatus, backoff
 from lettaops.model.stack import Stack
 from lettaops.model.text import Safe
+from lettaops.model.timeline import Entry, entry_of
 from lettaops.model.verdict import Assessment, Overall, assess
 from lettaops.monitor.ask import Asker
 from lettaops.monitor.observe import Observation, observe
@@ -30,6 +33,8 @@ PING_DEADLINE: Final = 1.5
 LOOK_AGAIN: Final = 10.0  # a look without any event, against what events may have missed
 COALESCE: Final = 0.25  # events of this span lead to one look: at most 4 a second
 PROBE_EVERY: Final = 2.0
+HOST_EVERY: Final = 5.0
+TIMELINE_ENTRIES: Final = 500
 
 
 class StackWatch:
@@ -43,8 +48,10 @@ class StackWatch:
         self._observation: Observation | None = None
         self._missing = Safe()
         self._answers = Answers()
+        self._timeline: deque[Entry] = deque(maxlen=TIMELINE_ENTRIES)
         self._samples: dict[str, StatsSample] = {}
         self._loads: dict[str, Load] = {}
+        self._host: HostSample | None = None
         self._dirty = asyncio.Event()
         self._probe_now = asyncio.Event()
         self._news = asyncio.Event()
@@ -70,6 +77,8 @@ class StackWatch:
             assessment=assessment,
             loads=self._loads,
             others=seen.others if seen else (),
+            timeline=tuple(self._timeline),
+            host=self._host,
         )
 
     async def once(self) -> Snapshot:
@@ -95,6 +104,8 @@ class StackWatch:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self._ask_regularly())
+            if self._engine.target.is_local:
+                group.create_task(self._sample_host())
 
     async def changes(self) -> AsyncIterator[Snapshot]:
         """A snapshot whenever something new is known; what comes while one is looked at is merged."""
@@ -121,9 +132,12 @@ class StackWatch:
                 group.create_task(self._look())
                 group.create_task(self._watchdog())
 
-    async def _read(self, events: AsyncIterator[object]) -> None:
-        async for _ in events:
+    async def _read(self, events: AsyncIterator[Event]) -> None:
+        async for event in events:
             self._dirty.set()
+            entry = entry_of(event)
+            if entry is not None and self._concerns(event):
+                self._timeline.append(entry)
         raise Unreachable("the engine's event stream ended", next_step="is the engine restarting?")
 
     async def _look(self) -> None:
@@ -163,11 +177,26 @@ class StackWatch:
                 self._sample_loads()
                 self._news.set()
 
+    async def _sample_host(self) -> None:
+        from lettaops.sources import host
+
+        while True:
+            self._host = host.sample()
+            await asyncio.sleep(HOST_EVERY)
+
+    def _concerns(self, event: Event) -> bool:
+        """Whether an event is about the stack: by its project, or by a container we know."""
+        stack = self._current_stack()
+        if stack is None:
+            return False
+        project = event.attributes.get(Safe(PROJECT_LABEL))
+        return project == stack.project if project else stack.member(event.id) is not None
+
     def _current_stack(self) -> Stack | None:
         return self._observation.stack if self._observation is not None else None
 
     def _sample_loads(self) -> None:
-        """CPU and memory from the control groups, where the engine is this machine's."""
+        """CPU, memory and network from the kernel's files, where the engine is this machine's."""
         if self._observation is None or not self._engine.target.is_local:
             return
         samples: dict[str, StatsSample] = {}
@@ -176,16 +205,22 @@ class StackWatch:
             if pid and (sample := cgroup.sample(pid)) is not None:
                 samples[member.container.id] = sample
         self._loads = {
-            identity: Load(
-                cpu_percent=cpu_percent(self._samples[identity], sample)
-                if identity in self._samples
-                else None,
-                memory_bytes=sample.memory_bytes,
-                memory_limit_bytes=sample.memory_limit_bytes,
-            )
-            for identity, sample in samples.items()
+            identity: _load(self._samples.get(identity), each) for identity, each in samples.items()
         }
         self._samples = samples
+
+
+def _load(before: StatsSample | None, now: StatsSample) -> Load:
+    if before is None or before.read_at is None or now.read_at is None:
+        return Load(memory_bytes=now.memory_bytes, memory_limit_bytes=now.memory_limit_bytes)
+    seconds = (now.read_at - before.read_at).total_seconds()
+    return Load(
+        cpu_percent=cpu_percent(before, now),
+        memory_bytes=now.memory_bytes,
+        memory_limit_bytes=now.memory_limit_bytes,
+        received_rate=rate(before.received_bytes, now.received_bytes, seconds),
+        sent_rate=rate(before.sent_bytes, now.sent_bytes, seconds),
+    )
 
 
 def _first(errors: BaseExceptionGroup[LettaopsError]) -> LettaopsError:

@@ -20,12 +20,13 @@ import msgspec
 
 from lettaops.config.paths import StateDirectory
 from lettaops.model.encoding import decode, encode
-from lettaops.model.errors import Refused
-from lettaops.model.secrets import redact
+from lettaops.model.errors import Denied, Refused
+from lettaops.model.secrets import presentable
 from lettaops.model.text import Safe, clean
 
 FIRST_HASH: Final = "0" * 64
 MAX_RECORD_BYTES: Final = 64 * 1024
+MAX_TEXT: Final = 2048  # characters of one value
 
 
 class Operator(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,34 +103,28 @@ class AuditLog:
         self._append("result", act_id, act, target, detail)
 
     def records(self) -> Iterator[Record | Break]:
-        """All records, oldest first; a line that is none is given as a `Break`."""
-        try:
-            with self.path.open("rb") as file:
-                for number, line in enumerate(file, start=1):
-                    yield _decode(line, number)
-        except FileNotFoundError:
-            return
+        """All records, oldest first; a line that is none is given as a `Break`. Raises `Denied`."""
+        for number, line in enumerate(self._read()[0], start=1):
+            yield _decode(line, number)
 
     def verify(self) -> tuple[int, tuple[Break, ...]]:
-        """How many records there are, and where the chain is broken."""
+        """How many records there are, and where the chain is broken. Raises `Denied`."""
+        lines, head = self._read()
         previous, count = FIRST_HASH, 0
         breaks: list[Break] = []
         seen = set()
-        for number, record in enumerate(self.records(), start=1):
+        for number, line in enumerate(lines, start=1):
+            record = _decode(line, number)
             if isinstance(record, Break):
                 breaks.append(record)
                 continue
             count += 1
-            if record.hash != _hash(record):
+            if record.hash != _hash_of_line(line, record):
                 breaks.append(Break(line=number, words=Safe("the record was changed")))
             if record.previous != previous:
                 breaks.append(Break(line=number, words=Safe("records before it are missing or were moved")))
             previous = record.hash
             seen.add(record.hash)
-        try:
-            head = self._head.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            head = ""
         if head and head not in seen:
             breaks.append(Break(line=count + 1, words=Safe("the newest records were cut off")))
         if count and not head:
@@ -139,6 +134,26 @@ class AuditLog:
                 )
             )
         return count, tuple(breaks)
+
+    def _read(self) -> tuple[list[bytes], str]:
+        """The lines and the newest hash as they are at one moment: no writer is between the two."""
+        try:
+            with self.path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                return file.readlines(), self._newest()
+        except FileNotFoundError:
+            return [], self._newest()
+        except OSError as error:
+            raise Denied(
+                f"the audit record {self.path} can't be read: {error.strerror}",
+                next_step="its readers are its owner and, in a shared state directory, the group docker",
+            ) from error
+
+    def _newest(self) -> str:
+        try:
+            return self._head.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def _append(
         self, kind: str, act_id: str, act: str, target: Mapping[str, str], detail: Mapping[str, str]
@@ -153,9 +168,9 @@ class AuditLog:
                     kind=kind,
                     act_id=act_id,
                     act=act,
-                    target={name: redact(value) for name, value in target.items()},
+                    target=_presentable(target),
                     operator=self._operator,
-                    detail={name: redact(value) for name, value in detail.items()},
+                    detail=_presentable(detail),
                     previous=previous,
                 )
                 record = msgspec.structs.replace(record, hash=_hash(record))
@@ -181,9 +196,18 @@ class AuditLog:
         os.replace(temporary, self._head)
 
 
+def _presentable(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: clean(presentable(text), MAX_TEXT) for name, text in texts.items()}
+
+
 def _hash(record: Record) -> str:
     unsigned = msgspec.structs.replace(record, hash="")
     return hashlib.sha256(encode(unsigned)).hexdigest()
+
+
+def _hash_of_line(line: bytes, record: Record) -> str:
+    """The hash that a stored record should have: of its bytes as they stand, so that no change escapes."""
+    return hashlib.sha256(line.rstrip(b"\n").removesuffix(f'{record.hash}"}}'.encode()) + b'"}').hexdigest()
 
 
 def _decode(line: bytes, number: int) -> Record | Break:

@@ -15,10 +15,9 @@ from lettaops.model.errors import Exit, LettaopsError, NotFound, Refused, Unprov
 from lettaops.model.text import Safe, clean
 from lettaops.operations.audit import AuditLog, Operator
 from lettaops.operations.locks import lock
-from lettaops.operations.plan import Act, Plan, Step
+from lettaops.operations.plan import SIGKILLS, Act, Plan, Step
 
 PROOF_SECONDS: Final = 10.0
-_TERMINATING: Final = frozenset({"", "KILL", "SIGKILL", "9"})
 _WANTED: Final = {
     Act.START: frozenset({ContainerStatus.RUNNING}),
     Act.RESTART: frozenset({ContainerStatus.RUNNING}),
@@ -190,15 +189,20 @@ class Executor:
 
     async def _prove(self, plan: Plan, step: Step) -> Safe:
         """Look until the container is as the act wants it. Raises `Unproven` when that isn't seen in time."""
-        if plan.act is Act.KILL and plan.signal.upper() not in _TERMINATING:
+        if plan.act is Act.KILL and plan.signal.upper() not in SIGKILLS:
             return clean(f"signal {plan.signal} was sent")
         deadline = time.monotonic() + PROOF_SECONDS
         pause = 0.02
         while True:
             try:
                 found = await self._inspector.inspect(step.container_id)
-            except NotFound:
-                return Safe("it ended and was removed (--rm)")
+            except NotFound as error:
+                if plan.act in {Act.STOP, Act.KILL}:
+                    return Safe("ended and was removed (--rm)")
+                raise LettaopsError(
+                    f"{plan.act} was sent, and {step.name} is gone: it was removed",
+                    next_step="look at `lettaops status`",
+                ) from error
             if found.state.status in _WANTED[plan.act]:
                 return _after(plan.act, found)
             if plan.act in {Act.START, Act.RESTART} and found.state.status is ContainerStatus.EXITED:

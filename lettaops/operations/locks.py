@@ -39,19 +39,25 @@ def lock(
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise _locked(descriptor, name, act) from error
-        holder = {
-            "user": operator.user,
-            "sudo_user": operator.sudo_user,
-            "host": operator.host,
-            "pid": operator.pid,
-            "act": act,
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, encode(holder), 0)
+        _sign(descriptor, operator, act)
         yield
     finally:
         os.close(descriptor)
+
+
+def _sign(descriptor: int, operator: Operator, act: str) -> None:
+    """Write who holds the lock, for those who are refused. A full disk is no reason not to hold it."""
+    holder = {
+        "user": operator.user,
+        "sudo_user": operator.sudo_user,
+        "host": operator.host,
+        "pid": operator.pid,
+        "act": act,
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, encode(holder), 0)
 
 
 def _locked(descriptor: int, name: str, act: str) -> Locked:

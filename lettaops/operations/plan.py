@@ -23,6 +23,15 @@ class Act(StrEnum):
     UNPAUSE = "unpause"
 
 
+_PARTICIPLES: Final = {
+    Act.START: "started",
+    Act.STOP: "stopped",
+    Act.RESTART: "restarted",
+    Act.KILL: "killed",
+    Act.PAUSE: "paused",
+    Act.UNPAUSE: "unpaused",
+}
+SIGKILLS: Final = frozenset({"", "KILL", "SIGKILL", "9"})  # ways to write it; none given means it too
 _INTERRUPTS: Final = frozenset({Act.STOP, Act.RESTART, Act.KILL, Act.PAUSE})
 _NEEDED: Final = {
     Act.START: frozenset({ContainerStatus.CREATED, ContainerStatus.EXITED, ContainerStatus.RUNNING}),
@@ -87,11 +96,12 @@ def make_plan(
         members += [each for each in found if each not in members]
     for member in members:
         state = member.container.state.status
+        frozen = state is ContainerStatus.PAUSED
         if state not in _NEEDED[act]:
             raise UsageError(
-                f"{member.name} is {state}: it can't {act}",
+                f"{member.name} is {state}: it can't be {_PARTICIPLES[act]}",
                 not_done="Nothing was done.",
-                next_step="unpause it first" if state is ContainerStatus.PAUSED else "",
+                next_step="unpause it first" if frozen and act is not Act.PAUSE else "",
             )
     return Plan(
         act=act,
@@ -105,7 +115,7 @@ def make_plan(
                 image=member.container.image,
                 state=member.container.state.status,
                 grace_s=member.container.stop_grace_s if grace_s is None else grace_s,
-                effects=_effects(act, member, stack),
+                effects=_effects(act, member, stack, members, signal),
             )
             for member in members
         ),
@@ -113,7 +123,9 @@ def make_plan(
     )
 
 
-def _effects(act: Act, member: Member, stack: Stack) -> tuple[Safe, ...]:
+def _effects(
+    act: Act, member: Member, stack: Stack, planned: Sequence[Member], signal: str
+) -> tuple[Safe, ...]:
     """What others will notice of the act."""
     container = member.container
     words: list[str] = []
@@ -121,20 +133,23 @@ def _effects(act: Act, member: Member, stack: Stack) -> tuple[Safe, ...]:
         words.append("it runs already: nothing will change")
     if act is Act.STOP and container.state.status is ContainerStatus.EXITED:
         words.append("it is stopped already: nothing will change")
+    kills = act is Act.KILL and signal.upper() in SIGKILLS
+    if act is Act.KILL and not kills:
+        words.append(f"what {signal} does is up to its process; should it end:")
     if act in _INTERRUPTS and container.state.running:
-        words += _losses(act, member, stack)
-    if act in {Act.STOP, Act.KILL, Act.RESTART} and container.auto_remove:
+        words += _losses(act, member, stack, planned)
+    if act in {Act.STOP, Act.KILL} and container.auto_remove:  # a restart keeps it: the engine sees to that
         words.append(
             "it was started with --rm: the engine REMOVES it, and its anonymous volumes, when it ends"
         )
-    if act in {Act.STOP, Act.KILL} and container.restart_policy in {"always", "unless-stopped"}:
+    if (act is Act.STOP or kills) and container.restart_policy in {"always", "unless-stopped"}:
         words.append(f"its restart policy is {container.restart_policy}: {_policy_words(act, container)}")
-    if act is Act.KILL and member.role is Role.DATABASE:
+    if kills and member.role is Role.DATABASE:
         words.append("Postgres recovers from its log at the next start; transactions that run now are lost")
     return tuple(clean(each) for each in words)
 
 
-def _losses(act: Act, member: Member, stack: Stack) -> list[str]:
+def _losses(act: Act, member: Member, stack: Stack, planned: Sequence[Member]) -> list[str]:
     while_words = (
         "until it is back"
         if act is Act.RESTART
@@ -142,16 +157,15 @@ def _losses(act: Act, member: Member, stack: Stack) -> list[str]:
         if act is Act.PAUSE
         else "until it is started"
     )
-    servers = ", ".join(each.name for each in stack.of(Role.SERVER))
-    proxies = ", ".join(each.name for each in stack.of(Role.PROXY))
+    servers = _names_of(Role.SERVER, stack)
+    proxies = _names_of(Role.PROXY, stack)
     match member.role:
         case Role.DATABASE if servers and member.container.id == stack.database.container_id:
-            return [
-                f"{servers} loses its database {while_words}: requests fail, running agents' steps are lost"
-            ]
+            lose = "lose their" if len(stack.of(Role.SERVER)) > 1 else "loses its"
+            return [f"{servers} {lose} database {while_words}: requests fail, running agents' steps are lost"]
         case Role.SERVER:
             words = [f"agents can't be reached {while_words}; requests and streams that run now are cut"]
-            if len(stack.of(Role.SERVER)) > 1:
+            if any(each.container.state.running for each in stack.of(Role.SERVER) if each not in planned):
                 words = ["requests and streams on this replica are cut; the other replicas go on"]
             elif proxies:
                 words.append(f"{proxies} answers 502 {while_words}")
@@ -166,6 +180,11 @@ def _losses(act: Act, member: Member, stack: Stack) -> list[str]:
             return [f"{servers or 'clients'} can't cancel runs or stream in the background {while_words}"]
         case _:
             return []
+
+
+def _names_of(role: Role, stack: Stack) -> str:
+    """The services of a role, each once: replicas share a name."""
+    return ", ".join(dict.fromkeys(each.name for each in stack.of(role)))
 
 
 def _policy_words(act: Act, container: Container) -> str:

@@ -31,6 +31,7 @@ def sample(
     except (OSError, ValueError, KeyError):
         return None
     cores = os.cpu_count() or 1
+    received, sent = _network(proc / str(pid) / "net" / "dev")
     return StatsSample(
         read_at=datetime.now(UTC),
         cpu_ns=cpu_ns,
@@ -38,7 +39,19 @@ def sample(
         online_cpus=cores,
         memory_bytes=memory,
         memory_limit_bytes=limit,
+        received_bytes=received,
+        sent_bytes=sent,
     )
+
+
+def _network(path: Path) -> tuple[int | None, int | None]:
+    """Bytes received and sent by all interfaces but the loopback, of the network namespace of a process."""
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()[2:]
+        counters = [line.partition(":")[2].split() for line in lines if line.split(":")[0].strip() != "lo"]
+        return sum(int(each[0]) for each in counters), sum(int(each[8]) for each in counters)
+    except (OSError, ValueError, IndexError):
+        return None, None
 
 
 def _groups(text: str) -> dict[str, str]:

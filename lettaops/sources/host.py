@@ -3,26 +3,12 @@
 import os
 from typing import Final
 
-import msgspec
 import psutil
 
-from lettaops.model.text import Safe, clean
+from lettaops.model.host import HostSample
+from lettaops.model.text import clean
 
 _DOCKER_ROOT: Final = "/var/lib/docker"
-
-
-class HostSample(msgspec.Struct, frozen=True, kw_only=True):
-    """The host at one moment. CPU in percent of all cores since the last sample; memory and disk in bytes."""
-
-    name: Safe
-    cpu_percent: float | None
-    load_1m: float
-    cores: int
-    memory_used_bytes: int
-    memory_total_bytes: int
-    disk_path: Safe
-    disk_used_bytes: int
-    disk_total_bytes: int
 
 
 def sample(disk_path: str | None = None) -> HostSample:

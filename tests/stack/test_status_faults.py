@@ -235,3 +235,31 @@ def test_proxy_with_a_wrong_upstream(lettaops: LettaOps, stack: LettaStack) -> N
     finally:
         configuration.write_text(right)
         stack.docker("exec", stack.container(PROXY), "nginx", "-s", "reload")
+
+
+def test_server_starting(lettaops: LettaOps, stack: LettaStack) -> None:
+    """docker-proxy takes connections for the port long before Letta listens on it."""
+    stack.docker("restart", stack.container(SERVER))
+    expect(
+        lettaops,
+        "degraded",
+        {SERVER: ("starting", "nothing answers on 8283 yet"), DB: ("ok", "")},
+        f"{SERVER} is starting",
+    )
+    lettaops.wait_for(lambda each: each["overall"] == "healthy", "a healthy stack again", timeout=90)
+
+
+def test_failing_healthcheck_of_a_working_service(lettaops: LettaOps, stack: LettaStack) -> None:
+    tool = stack.docker("exec", stack.container(DB), "sh", "-c", "command -v pg_isready").strip()
+    stack.docker("exec", stack.container(DB), "mv", tool, f"{tool}.away")
+    try:
+        document = lettaops.wait_for(
+            lambda each: service(each, DB)["health"] == "unhealthy", "an unhealthy database", timeout=60
+        )
+        reason = service(document, DB)["reason"]
+        assert service(document, DB)["verdict"] == "degraded", summary(document)
+        assert "works, but its healthcheck failed" in reason
+        assert "pg_isready" in reason, "the last output of the check is quoted"
+        assert document["overall"] == "degraded"
+    finally:
+        stack.docker("exec", stack.container(DB), "mv", f"{tool}.away", tool)

@@ -20,6 +20,7 @@ from lettaops.model.engine_documents import (
 )
 from lettaops.model.errors import DeadlineExceeded, ProtocolError
 from lettaops.model.secrets import Secret
+from lettaops.sources.engine.archive import unpacked
 from lettaops.sources.engine.exec import ExecResult, ExecStream, collect, exec_body
 from lettaops.sources.engine.explain import not_json, status_error
 from lettaops.sources.engine.streams import DocumentStream, LogStream
@@ -121,6 +122,18 @@ class Engine:
         """All networks, with `Name`, `Id`, `Driver`, `IPAM` and `Labels`."""
         value = await self._get("/networks", {}, "listing networks", timeout)
         return list(Document({"list": value}).subs("list"))
+
+    async def files(self, container_id: str, path: str, timeout: float | None = None) -> dict[str, bytes]:
+        """The regular files at and below a path of a container, by their path in it.
+
+        Runs nothing in the container, so it works on a stopped one too.
+        Raises `NotFound`, and `ProtocolError` for an answer that is no archive or too large.
+        """
+        what = f"reading {path} of {_short(container_id)}"
+        body = await self._get_body(
+            f"/containers/{_quoted(container_id)}/archive", {"path": path}, what, timeout
+        )
+        return unpacked(body, path, what)
 
     async def stats(self, container_id: str, timeout: float | None = None) -> StatsSample:
         """One sample of a container's counters. Engines before 23.0 take one to two seconds for it."""
@@ -300,6 +313,11 @@ class Engine:
     async def _get(
         self, path: str, query: Mapping[str, str | int], what: str, timeout: float | None
     ) -> object:
+        return _json(await self._get_body(path, query, what, timeout), what)
+
+    async def _get_body(
+        self, path: str, query: Mapping[str, str | int], what: str, timeout: float | None
+    ) -> bytes:
         for attempt in (1, 2):
             response = await self._wire.request(
                 "GET",
@@ -308,7 +326,7 @@ class Engine:
                 timeout=self._seconds(timeout),
             )
             if response.head.status == 200:
-                return _json(response.body, what)
+                return response.body
             if attempt == 1 and response.head.status == 400 and b"client version" in response.body:
                 self.version = None  # the engine was replaced by another version
                 continue

@@ -31,10 +31,11 @@ class Connection:
         self._target = target
         self._loop = asyncio.get_running_loop()
         self._socket = sock
+        self._descriptor = sock.fileno()  # asyncio is slower with the object
         self._tls: TlsSession | None = None
         self._waiting: set[asyncio.Future[None]] = set()
         self._sending = asyncio.Lock()
-        self._last_turn = 0.0
+        self._turn_ends = 0.0
 
     @classmethod
     async def open(cls, target: EngineTarget) -> "Connection":
@@ -119,6 +120,7 @@ class Connection:
 
     async def send(self, data: bytes) -> None:
         """Hand bytes to the socket; waits while the engine is behind. Raises `Unreachable` when cut."""
+        self._turn_ends = self._loop.time() + _BUSY_SECONDS
         async with self._sending:
             try:
                 if self._tls is not None:
@@ -164,8 +166,8 @@ class Connection:
         if self.closed:
             return
         self.closed = True
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
+        self._loop.remove_reader(self._descriptor)
+        self._loop.remove_writer(self._descriptor)
         self._socket.close()
         for future in self._waiting:
             if not future.done():
@@ -174,16 +176,15 @@ class Connection:
     # -- inside ----------------------------------------------------------------------------
 
     async def _read_socket(self) -> bytes:
-        now = self._loop.time()
-        if now - self._last_turn > _BUSY_SECONDS:
+        if self._loop.time() > self._turn_ends:
             await asyncio.sleep(0)
-            self._last_turn = self._loop.time()
+            self._turn_ends = self._loop.time() + _BUSY_SECONDS
         while not self.closed:
             try:
                 return self._socket.recv(_READ_BYTES)
             except BlockingIOError:
                 await self._ready(self._loop.add_reader, self._loop.remove_reader)
-                self._last_turn = self._loop.time()
+                self._turn_ends = self._loop.time() + _BUSY_SECONDS
         raise _closed_by_us()
 
     async def _send_all(self, data: bytes) -> None:
@@ -198,18 +199,18 @@ class Connection:
 
     async def _ready(
         self,
-        add: Callable[[socket.socket, Callable[[asyncio.Future[None]], None], asyncio.Future[None]], object],
-        remove: Callable[[socket.socket], object],
+        add: Callable[[int, Callable[[asyncio.Future[None]], None], asyncio.Future[None]], object],
+        remove: Callable[[int], object],
     ) -> None:
         future: asyncio.Future[None] = self._loop.create_future()
         self._waiting.add(future)
-        add(self._socket, _settle, future)
+        add(self._descriptor, _settle, future)
         try:
             await future
         finally:
             self._waiting.discard(future)
             if not self.closed:
-                remove(self._socket)
+                remove(self._descriptor)
 
     def _lost(self, error: OSError) -> LettaopsError:
         return lost_error(self._target, error)

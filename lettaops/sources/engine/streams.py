@@ -7,7 +7,7 @@ from typing import Final, Generic, Self, TypeVar
 import msgspec
 
 from lettaops.model.errors import ApiError, ProtocolError
-from lettaops.model.frames import FrameDecoder, LineAssembler, LogLine
+from lettaops.model.frames import LogDecoder, LogLine
 from lettaops.model.text import clean_bytes
 from lettaops.sources.engine.explain import not_json
 from lettaops.sources.engine.wire import ByteStream
@@ -82,8 +82,7 @@ class LogStream:
         self._stream = stream
         self._what = what
         self._idle = idle
-        self._decoder = FrameDecoder(framed=not terminal)
-        self._lines = LineAssembler(timestamps=timestamps, terminal=terminal)
+        self._decoder = LogDecoder(terminal=terminal, timestamps=timestamps)
         self._ended = False
 
     def __aiter__(self) -> Self:
@@ -93,18 +92,17 @@ class LogStream:
         while not self._ended:
             data = await self._stream.read_within(self._idle, self._what)
             if data:
-                lines = self._lines.feed(self._decoder.feed(data))
+                lines = self._decoder.feed(data)
             else:
                 self._ended = True
-                lines = self._lines.flush()
+                lines = self._decoder.flush()
             if lines:
                 return lines
         self._decoder.end()
-        if self._decoder.engine_error:
-            said, self._decoder.engine_error = clean_bytes(self._decoder.engine_error), b""
+        if said := self._decoder.engine_error:
             raise ApiError(
                 500,
-                f"{self._what}: the engine gave up: {said}",
+                f"{self._what}: the engine gave up: {clean_bytes(said)}",
                 next_step="look at the engine's log (journalctl -u docker); a damaged log file ends reading",
             )
         raise StopAsyncIteration

@@ -1,8 +1,7 @@
 """HTTP with an engine: short requests over kept connections, long answers over their own."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Final, NamedTuple
 from weakref import WeakSet
 
@@ -67,14 +66,25 @@ class ByteStream:
         self.connection.close()
 
 
-@asynccontextmanager
-async def deadline(target: EngineTarget, seconds: float, what: str) -> AsyncIterator[None]:
-    """Raises `DeadlineExceeded` when the block takes longer than `seconds`."""
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError as error:
-        raise deadline_error(target, what, seconds) from error
+class deadline:  # noqa: N801 -- used as a function, like asyncio.timeout
+    """Asynchronous context: `DeadlineExceeded` when the block takes longer than `seconds`."""
+
+    def __init__(self, target: EngineTarget, seconds: float, what: str) -> None:
+        self._target = target
+        self._seconds = seconds
+        self._what = what
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError as passed:
+            raise deadline_error(self._target, self._what, self._seconds) from passed
 
 
 class Wire:
@@ -87,6 +97,8 @@ class Wire:
         self._slots = asyncio.Semaphore(MAX_REQUESTS)
         self._stream_version = "1.0"
         self._closed = False
+        address = "docker" if target.kind == "unix" else target.url.removeprefix("tcp://")
+        self._headers = f"Host: {address}\r\nUser-Agent: lettaops/{__version__}\r\n"
 
     async def request(
         self,
@@ -182,7 +194,7 @@ class Wire:
                     parts.append(decoder.feed(received))
                 else:
                     decoder.end()
-            keep = head.keep_alive and connection.idle and not self._closed
+            keep = head.keep_alive and not self._closed
             return Response(head, b"".join(parts))
         finally:
             if keep:
@@ -237,20 +249,15 @@ class Wire:
         last: bool = False,
         upgrade: bool = False,
     ) -> bytes:
-        address = "docker" if self.target.kind == "unix" else self.target.url.removeprefix("tcp://")
-        lines = [
-            f"{method} {path} HTTP/{version}",
-            f"Host: {address}",
-            f"User-Agent: lettaops/{__version__}",
-        ]
+        head = f"{method} {path} HTTP/{version}\r\n{self._headers}"
         if upgrade:
-            lines += ["Connection: Upgrade", "Upgrade: tcp"]
+            head += "Connection: Upgrade\r\nUpgrade: tcp\r\n"
         elif last:
-            lines.append("Connection: close")
+            head += "Connection: close\r\n"
         content = b""
         if body is not None:
             content = encode(body)
-            lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
-        elif method != "GET":
-            lines.append("Content-Length: 0")
-        return "\r\n".join([*lines, "", ""]).encode("ascii") + content
+            head += "Content-Type: application/json\r\n"
+        if method != "GET":
+            head += f"Content-Length: {len(content)}\r\n"
+        return f"{head}\r\n".encode("ascii") + content

@@ -1,0 +1,203 @@
+"""The dashboard: its modes, its keys, and the one place where acts are begun. Small on purpose."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual.binding import Binding, BindingType
+from textual.worker import Worker
+
+from lettaops.actions import VIEWS, Action, Danger
+from lettaops.dashboard import Dashboard
+from lettaops.model.errors import LettaopsError
+from lettaops.model.stack import Stack
+from lettaops.model.text import Safe, clean
+from lettaops.model.units import duration
+from lettaops.monitor.snapshot import Snapshot
+from lettaops.operations.plan import Plan, make_plan
+from lettaops.screens.base import OpsScreen
+from lettaops.screens.confirm import ConfirmScreen
+from lettaops.screens.health import HealthScreen
+from lettaops.screens.help import HelpScreen
+from lettaops.screens.palette import RegistryCommands
+from lettaops.terminal.base import TerminalApp
+from lettaops.terminal.capabilities import Capabilities
+from lettaops.terminal.held import HeldTerminal
+
+REVEAL_SECONDS: Final = 10.0
+_STYLES: Final = Path(__file__).parent / "styles"
+
+
+class LettaOpsApp(TerminalApp):
+    """The application. Backends live in `Dashboard`; screens get snapshots and call the methods here."""
+
+    TITLE = "lettaops"
+    CSS_PATH: ClassVar = [_STYLES / "widgets.tcss", _STYLES / "screens.tcss"]
+    MODES: ClassVar = {"health": HealthScreen}
+    DEFAULT_MODE = "health"
+    COMMANDS: ClassVar = {RegistryCommands}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            ",".join(each.keys),
+            each.call.removeprefix("app."),
+            each.title,
+            show=each.footer,
+            id=each.id,
+            tooltip=each.help,
+        )
+        for each in VIEWS
+        if each.keys and each.call.startswith("app.")
+    ]
+
+    def __init__(
+        self,
+        dashboard: Dashboard,
+        *,
+        capabilities: Capabilities | None = None,
+        held: HeldTerminal | None = None,
+    ) -> None:
+        super().__init__(capabilities=capabilities, held=held, state=dashboard.state)
+        self.dashboard = dashboard
+        self.revealing = False
+        self._ascii = dashboard.ascii or self.capabilities.ascii
+        self._mouse_taken = True
+        self._acting: Worker[None] | None = None
+
+    @property
+    def ascii(self) -> bool:
+        """Whether only ASCII characters are drawn."""
+        return self._ascii
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every act is refused."""
+        return self.dashboard.permission.read_only
+
+    @property
+    def local(self) -> bool:
+        """Whether the engine runs on this machine."""
+        return self.dashboard.target.is_local
+
+    def on_mount(self) -> None:
+        """The sources run beside the interface, which never waits for them."""
+        self.run_worker(self._follow(), group="monitor", exit_on_error=False, description="sources")
+
+    async def _follow(self) -> None:
+        async for snapshot in self.dashboard.snapshots():
+            screen = self.current_screen
+            if screen is not None:
+                screen.apply(snapshot)
+
+    @property
+    def current_screen(self) -> OpsScreen | None:
+        """The screen under any dialog; None while it is being set up."""
+        for screen in self.screen_stack:
+            if isinstance(screen, OpsScreen) and screen.is_mounted:
+                return screen
+        return None
+
+    def place(self, snapshot: Snapshot) -> Safe:
+        """Host, project and engine, for the title bar."""
+        project = snapshot.stack.project if snapshot.stack is not None else "–"
+        host = snapshot.host.name if snapshot.host is not None and self.local else snapshot.engine_name
+        profile = "" if self.dashboard.profile == "default" else f"{self.dashboard.profile} · "
+        engine = f" · {snapshot.engine_name}" if host != snapshot.engine_name else ""
+        return clean(f"{profile}{host} · {project}{engine}")
+
+    def say(self, words: str) -> None:
+        """A line about the last act."""
+        if (screen := self.current_screen) is not None:
+            screen.say(clean(words))
+
+    # Acts
+
+    def act(self, choices: Sequence[Action], stack: Stack, container_ids: Sequence[str]) -> None:
+        """Begin the first act that the state of the containers allows. One act at a time."""
+        if self._acting is not None and not self._acting.is_finished:
+            self.say("another act is still running")
+            return
+        refusal: LettaopsError | None = None
+        for action in choices:
+            try:
+                self.dashboard.permission.check(action.act)
+                plan = make_plan(action.act, stack, container_ids, engine=self.dashboard.target.name)
+            except LettaopsError as error:
+                refusal = refusal or error
+                continue
+            self._acting = self.run_worker(
+                partial(self._confirm_and_run, action, plan),
+                group="act",
+                exit_on_error=False,
+                description=action.title,
+            )
+            return
+        if refusal is not None:
+            self.say(f"{refusal.what}. {refusal.next_step}")
+
+    async def _confirm_and_run(self, action: Action, plan: Plan) -> None:
+        if action.danger is not Danger.NONE and not await self.push_screen_wait(ConfirmScreen(action, plan)):
+            self.say(f"{action.title.lower()}: left alone")
+            return
+        names = ", ".join(step.name for step in plan.steps)
+        self.say(f"{action.title.lower()} {names} …")
+        started = time.monotonic()
+        try:
+            async for result in self.dashboard.run(plan):
+                took = duration(time.monotonic() - started)
+                self.say(f"{result.step.name} {result.words} ({took}) {result.next_step}")
+        except LettaopsError as error:
+            self.say(f"{error.what}. {error.not_done} {error.next_step}")
+
+    # Views
+
+    def action_show(self, mode: str) -> None:
+        """Go to a screen."""
+        self.switch_mode(mode)
+
+    def action_help(self) -> None:
+        """Show the help of this place."""
+        self.push_screen(HelpScreen())
+
+    def action_mouse(self) -> None:
+        """Give the mouse to the terminal, for its own selection, or take it back."""
+        driver = self.operator_driver
+        if driver is None:
+            return
+        self._mouse_taken = not self._mouse_taken
+        if self._mouse_taken:
+            driver.take_mouse()
+        else:
+            driver.release_mouse()
+        self.say(
+            "the mouse is ours"
+            if self._mouse_taken
+            else "the mouse is the terminal's until m is pressed again"
+        )
+
+    def reveal(self) -> None:
+        """Show secrets for a moment; recorded, since a screen is seen by others."""
+        try:
+            self.dashboard.record_reveal()
+        except LettaopsError as error:
+            self.say(f"{error.what}: secrets stay masked")
+            return
+        self.revealing = True
+        self.say(f"secrets are shown for {REVEAL_SECONDS:.0f} s")
+        self.set_timer(REVEAL_SECONDS, self._mask)
+        self._again()
+
+    def _mask(self) -> None:
+        self.revealing = False
+        self._again()
+
+    def _again(self) -> None:
+        if (screen := self.current_screen) is not None and (last := self.dashboard.last) is not None:
+            screen.apply(last)
+
+    async def on_unmount(self) -> None:
+        """Sources end with the interface; nothing that runs elsewhere is touched."""
+        self.workers.cancel_all()
+        await asyncio.sleep(0)

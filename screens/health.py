@@ -1,0 +1,171 @@
+"""Health: every service, its verdict and why, and what can be done about it."""
+
+import time
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from lettaops.actions import ACTIONS, VIEWS
+from lettaops.model.text import Safe, clean
+from lettaops.monitor.history import History
+from lettaops.monitor.snapshot import Snapshot
+
+from . import health_view as view
+from .base import OpsScreen
+from .detail import Detail
+from .widgets.glyphs import Tone
+from .widgets.table import Table
+
+LATENCY_EVERY_S: Final = 5.0
+LOOKING: Final = Safe("looking for services…")
+
+
+class HealthScreen(OpsScreen):
+    """The first screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(
+                ",".join(each.keys), each.call, each.title, show=each.footer, id=each.id, tooltip=each.help
+            )
+            for each in VIEWS
+            if each.keys and not each.call.startswith("app.")
+        ),
+        Binding("s", "act('start', 'stop')", "Start/stop", id="service.start-stop"),
+        Binding("r", "act('restart')", "Restart", id="service.restart"),
+        Binding("K", "act('kill')", "Kill", id="service.kill"),
+        Binding("p", "act('pause', 'unpause')", "Pause", id="service.pause-unpause", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(id="health")
+        self._snapshot: Snapshot | None = None
+        self._latencies = History()
+        self._latency_at = 0.0
+        self._unfolded = False
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(id="chain")
+        yield Table(view.COLUMNS, empty=LOOKING, id="services")
+        yield Input(id="filter", placeholder="text, or /regular expression/")
+        yield Vertical(Static(id="detail-title"), Detail(id="detail"), id="lower")
+
+    def on_mount(self) -> None:
+        self.query_one("#filter").display = False
+        self.query_one(Table).focus()
+
+    def on_screen_resume(self) -> None:
+        if self._snapshot is not None:
+            self.apply(self._snapshot)
+
+    def on_resize(self) -> None:
+        if self._snapshot is not None:
+            self._show_head(self._snapshot)
+
+    def apply(self, snapshot: Snapshot) -> None:
+        """Show a snapshot: each part only where its text is another than before."""
+        self._remember(snapshot)
+        if self.frozen:
+            return
+        self._snapshot = snapshot
+        table = self.query_one(Table)
+        table.set_stale(bool(view.freshness(snapshot).text))
+        if not snapshot.assessment.judgements:
+            table.set_empty(snapshot.assessment.sentence or LOOKING)
+        table.set_rows(view.rows(snapshot, self._latencies, unfolded=self._unfolded))
+        self._show_head(snapshot)
+        self._show_detail()
+
+    def _remember(self, snapshot: Snapshot) -> None:
+        now = time.monotonic()
+        if now - self._latency_at < LATENCY_EVERY_S:
+            return
+        self._latency_at = now
+        values: dict[str, float | None] = {}
+        for each in snapshot.assessment.judgements:
+            probe = each.probe
+            values[each.member.container.id] = probe.latency_ms if probe is not None and probe.ok else None
+        self._latencies.add(values)
+
+    def _show_head(self, snapshot: Snapshot) -> None:
+        self.show_title(snapshot)
+        self.put(".sentence", Content(self.glyphs(snapshot.assessment.sentence)))
+        upper, lower = view.chain(snapshot)
+        host = view.host_line(snapshot.host, local=self.owner.local)
+        room = self.size.width - sum(len(each.text) for each in upper) - len(host) - 1
+        if room > 2:
+            upper += [view.Span(Safe(" " * room)), view.Span(host, Tone.MUTED)]
+        self.put("#chain", self.styled(upper) + Content("\n") + self.styled(lower))
+
+    def _show_detail(self) -> None:
+        snapshot = self._snapshot
+        if snapshot is None:
+            return
+        detail = self.query_one(Detail)
+        key = self.query_one(Table).cursor_key
+        judgement = next((e for e in snapshot.assessment.judgements if e.member.container.id == key), None)
+        detail.show(snapshot, judgement, reveal=self.owner.revealing)
+        self.put("#detail-title", Content(self.glyphs(detail.heading)))
+
+    @on(Table.Selected)
+    def _selected(self) -> None:
+        self._show_detail()
+
+    def action_detail(self, what: str) -> None:
+        """Show another side of the selected service below."""
+        self.query_one(Detail).choose(what)
+        self._show_detail()
+
+    def action_fold(self) -> None:
+        """Fold or unfold the host's other containers."""
+        self._unfolded = not self._unfolded
+        if self._snapshot is not None:
+            self.apply(self._snapshot)
+
+    def action_freeze(self) -> None:
+        """Hold what is shown; the sources go on."""
+        self.frozen = not self.frozen
+        if self._snapshot is not None:
+            self.show_title(self._snapshot)
+
+    def action_filter(self) -> None:
+        """Ask for the filter's text."""
+        box = self.query_one("#filter", Input)
+        box.display = True
+        box.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        problem = self.query_one(Table).set_filter(clean(event.value))
+        if problem:
+            self.say(problem)
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self, event: Input.Submitted) -> None:
+        event.input.display = bool(event.value)
+        self.query_one(Table).focus()
+
+    def action_copy(self) -> None:
+        """Copy the selected row."""
+        self.say(self.owner.copy(self.query_one(Table).copy_text()).words)
+
+    def action_reveal(self) -> None:
+        """Show the environment's secrets for a moment."""
+        self.query_one(Detail).choose("environment")
+        self.owner.reveal()
+
+    def action_act(self, *verbs: str) -> None:
+        """Act on the marked services, else the selected one: the first of the verbs that its state allows."""
+        table = self.query_one(Table)
+        keys = sorted(table.marks) or ([table.cursor_key] if table.cursor_key else [])
+        if self._snapshot is None or self._snapshot.stack is None or not keys:
+            self.say(Safe("nothing is selected"))
+            return
+        chosen = [action for verb in verbs for action in ACTIONS if action.verb == verb]
+        self.owner.act(chosen, self._snapshot.stack, keys)

@@ -1,0 +1,46 @@
+"""Help: every key and act of the place, from the registry."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from lettaops.actions import ACTIONS, VIEWS
+
+
+def help_lines() -> list[str]:
+    """A line each key: those that look, those that act, those that every list has."""
+    lines = ["Look"]
+    lines += [f"  {', '.join(view.keys):<10} {view.help}" for view in VIEWS if view.keys]
+    lines += ["", "Act on the selected service (asked first where others would notice)"]
+    lines += [
+        f"  {', '.join(action.keys):<10} {action.title}: {action.help}" for action in ACTIONS if action.keys
+    ]
+    lines += [
+        "",
+        "In every list",
+        "  ↑ ↓ j k    move; home, end, page up and down",
+        "  space      mark; acts then mean the marked services",
+        "  < > I      sort by the column before or after, turn the order",
+        "",
+        "Verdicts",
+        "  ● works   ◐ starting   ▲ degraded   ○ stopped   ✕ down   ? not known",
+        "CPU: 100% is one core. MEM is without page cache. NET/s is both directions.",
+    ]
+    return lines
+
+
+class HelpScreen(ModalScreen[None]):
+    """Help of the place it was called from."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark", "dismiss", "Close", id="help.close")
+    ]
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help-box"):
+            yield Static(Content("\n".join(help_lines())))

@@ -1,0 +1,383 @@
+"""A view of log lines or events: many records, few of them drawn."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar, Final
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.selection import Selection
+
+from lettaops.model.text import Safe
+
+from .base import FromView, Line, Piece
+from .glyphs import EMPTY
+from .motion import LineList
+from .prefix import DEFAULT_PREFIX, Prefix
+from .record_lines import Predicate, RecordLines
+from .slices import Slices
+from .store import Record
+
+DEFAULT_LIMIT: Final = 32 * 1024 * 1024
+SIDE_STEP: Final = 8
+WHEEL_LINES: Final = 3
+
+
+class RecordView(LineList):
+    """Records in order of arrival, the newest last, held in at most `limit` bytes.
+
+    While it follows, the end stays in view. It stops with any upward scroll, a cursor or a
+    selection, and starts again with End or G; `unseen` counts what came meanwhile. `dropped`
+    counts records that are no longer held.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "side(-1)", "Left", show=False, id="records.left"),
+        Binding("right", "side(1)", "Right", show=False, id="records.right"),
+        Binding("n", "seek(1)", "Next hit", show=False, id="records.next-hit"),
+        Binding("N", "seek(-1)", "Previous hit", show=False, id="records.previous-hit"),
+    ]
+
+    class FollowChanged(FromView):
+        """It follows now, or no longer does."""
+
+        def __init__(self, view: "RecordView", following: bool) -> None:
+            super().__init__(view)
+            self.following = following
+
+    class Filtered(FromView):
+        """All records went through the filter (or were wrapped)."""
+
+    class Sought(FromView):
+        """A search ended; `found` tells whether there was a hit, `wrapped` whether past the end."""
+
+        def __init__(self, view: "RecordView", found: bool, wrapped: bool) -> None:
+            super().__init__(view)
+            self.found, self.wrapped = found, wrapped
+
+    class Activated(FromView):
+        """A record was opened with enter or a double click."""
+
+        def __init__(self, view: "RecordView", seq: int, record: Record) -> None:
+            super().__init__(view)
+            self.seq, self.record = seq, record
+
+    def __init__(
+        self,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        prefix: Prefix = DEFAULT_PREFIX,
+        wrap: bool = False,
+        empty: Safe = EMPTY,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._held = RecordLines(limit, prefix, wrap=wrap, ascii=lambda: self.ascii)
+        self._slices = Slices(self, self._settle)
+        self._empty = empty
+        self._side = 0
+        self._cursor: int | None = None
+        self._following = True
+        self._unseen = 0
+        self._shift = 0  # lines that came or went above the window and are not made up for yet
+        self._anchor: tuple[int, int] | None = None  # record to bring back to a screen row after re-indexing
+        self._settling = False
+
+    # What others see
+
+    @property
+    def following(self) -> bool:
+        """Whether the end stays in view."""
+        return self._following
+
+    @property
+    def unseen(self) -> int:
+        """Shown records that came since it stopped following."""
+        return self._unseen
+
+    @property
+    def total(self) -> int:
+        """Records held."""
+        return len(self._held.store)
+
+    @property
+    def shown(self) -> int:
+        """Records that passed the filter; of those looked at, while it works."""
+        return self._held.index.records
+
+    @property
+    def dropped(self) -> int:
+        """Records no longer held."""
+        return self._held.store.dropped
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes the records take."""
+        return self._held.store.bytes
+
+    @property
+    def working(self) -> bool:
+        """Whether a filter or wrapping still goes through the records."""
+        return "index" in self._slices
+
+    @property
+    def current(self) -> Record | None:
+        """The record at the cursor, or else the last one shown."""
+        seq = self._current_seq()
+        return self._held.store.get(seq) if seq is not None else None
+
+    # What others set
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Adds records behind the newest. Costs the records, and the rows that change if any is seen."""
+        shown = self._held.append(records)
+        if not self._following:
+            self._unseen += shown
+        self._forget_dropped()
+        self._settle()
+
+    def clear(self) -> None:
+        """Drops all records."""
+        self._held.store.clear()
+        self._forget_dropped()
+        self._unseen = 0
+        self._settle()
+
+    def follow(self) -> None:
+        """Goes to the end and stays there."""
+        self._cursor = None
+        self._unseen = 0
+        self._set_following(True)
+        self._settle()
+
+    def set_filter(self, predicate: Predicate | None) -> None:
+        """Shows only records the predicate is true of. Works in slices, from the newest; see `Filtered`."""
+        self._held.predicate = predicate
+        self._reindex()
+
+    def set_wrap(self, wrap: bool) -> None:
+        """Long records take several lines, instead of going on at the right."""
+        if wrap != self._held.wrap:
+            self._held.wrap = wrap
+            self._reindex()
+
+    def set_prefix(self, prefix: Prefix) -> None:
+        """Other columns before the text."""
+        self._held.prefix = prefix
+        if self._held.wrap:
+            self._reindex()
+        self.repaint_changed()
+
+    def set_search(self, pattern: re.Pattern[str] | None) -> None:
+        """Marks what the pattern finds in the texts; `seek` goes there."""
+        self._held.pattern = pattern
+        self.repaint_changed()
+
+    def seek(self, direction: int) -> None:
+        """Puts the cursor on the next (1) or previous (-1) record with a hit; `Sought` tells the outcome."""
+        if self._held.pattern is not None:
+            self._slices.start("seek", self._seek_slices(self._held.pattern, direction))
+
+    # Keys and mouse
+
+    def move(self, by: int) -> None:
+        """Moves the cursor; without one in view, from the edge of the window."""
+        first, last = self.visible_texts()
+        if last < first:
+            return
+        if self._cursor is None or not first <= self._cursor <= last:
+            start = last if by < 0 or self._following else first
+        else:
+            start = self._cursor
+        index = self._held.index
+        seq = index.at(min(max(0, index.place(start) + by), index.records - 1))
+        if seq is not None and not (self._following and by > 0):
+            self._put_cursor(seq)
+
+    def move_to_edge(self, direction: int) -> None:
+        """Home: the oldest record. End: follow."""
+        if direction > 0:
+            self.follow()
+        elif (seq := self._held.index.at(0)) is not None:
+            self._put_cursor(seq)
+
+    def activate(self) -> None:
+        """Tells that the record at the cursor is opened."""
+        seq = self._current_seq()
+        if seq is not None:
+            self.post_message(self.Activated(self, seq, self._held.store.get(seq)))
+
+    def wheel(self, direction: int) -> None:
+        """Scrolls; the cursor stays on its record."""
+        self.scroll_to_line(self.scroll_offset.y + direction * WHEEL_LINES)
+
+    def clicked(self, x: int, y: int, event: events.Click) -> None:
+        """A click takes the cursor to a record, a double click opens it."""
+        found = self._held.index.locate(self.scroll_offset.y + y)
+        if found is not None:
+            self._put_cursor(found[0])
+            if event.chain == 2:
+                self.activate()
+
+    def action_side(self, direction: int) -> None:
+        """Left and right."""
+        side = min(max(0, self._side + direction * SIDE_STEP), max(0, self._held.widest - self.size.width))
+        if side != self._side and not self._held.wrap:
+            self._side = side
+            self.repaint_changed()
+
+    def action_seek(self, direction: int) -> None:
+        """Next and previous hit."""
+        self.seek(direction)
+
+    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
+        """A wheel that turns sideways."""
+        event.stop()
+        self.action_side(1)
+
+    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
+        """A wheel that turns sideways."""
+        event.stop()
+        self.action_side(-1)
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Text that is being selected stays where it is."""
+        if selection is not None:
+            self._set_following(False)
+        super().selection_updated(selection)
+
+    # Lines
+
+    def line(self, y: int) -> Line:
+        """A screen row: a record, or one of its lines when wrapped."""
+        found = self._held.index.locate(self.scroll_offset.y + y)
+        if found is None:
+            text = self.glyphs(self._empty) if y == 0 and not self._held.index.lines else ""
+            return Line((Piece(text, "muted"),) if text else (), y=self._held.store.end)
+        seq, part = found
+        pieces, start = self._held.draw(seq, part, self._side)
+        cursor = seq == self._cursor
+        look = "cursor" if cursor and self.has_focus else "cursor-blurred" if cursor else ""
+        return Line(pieces, look, start, seq)
+
+    def texts(self, first: int, last: int) -> Iterable[tuple[int, str]]:
+        """The shown records between two, numbered by their `seq`."""
+        return self._held.texts(first, last)
+
+    def visible_texts(self) -> tuple[int, int]:
+        """The records in the window."""
+        top = self.scroll_offset.y
+        index = self._held.index
+        first = index.locate(top)
+        last = index.locate(min(top + self.size.height, index.lines) - 1)
+        return (first[0], last[0]) if first and last else (0, -1)
+
+    def item_text(self) -> Safe:
+        """The current record, as it is drawn."""
+        record = self.current
+        return Safe(self._held.text(record)) if record is not None else EMPTY
+
+    def scrolled(self, lines: int) -> None:
+        """Any upward scroll ends following; being pushed up against the end is none."""
+        if lines < 0 and not self._settling and self.scroll_offset.y < self.max_scroll_y:
+            self._set_following(False)
+
+    def on_resize(self) -> None:
+        """Another width breaks lines elsewhere."""
+        super().on_resize()
+        changed, self._held.width = self.size.width != self._held.width, self.size.width
+        if changed and self._held.wrap:
+            self._reindex()
+        else:
+            self._settle()
+
+    # Inside
+
+    def _current_seq(self) -> int | None:
+        return self._cursor if self._cursor is not None else self._held.last
+
+    def _set_following(self, following: bool) -> None:
+        if following != self._following:
+            self._following = following
+            self.post_message(self.FollowChanged(self, following))
+
+    def _put_cursor(self, seq: int) -> None:
+        self._cursor = seq
+        self._set_following(False)
+        self._reveal(seq)
+        self.repaint_changed()
+
+    def _reveal(self, seq: int) -> None:
+        line = self._held.index.line_of(seq)
+        top, height = self.scroll_offset.y, max(1, self.size.height)
+        behind = line + self._held.height(seq)
+        if line < top:
+            self.scroll_to_line(line)
+        elif behind > top + height:
+            self.scroll_to_line(min(line, behind - height))
+
+    def _forget_dropped(self) -> None:
+        self._shift -= self._held.forget_dropped()
+        if self._cursor is not None and self._cursor < self._held.store.first:
+            self._cursor = self._held.index.at(0)
+
+    def _settle(self) -> None:
+        """The window follows, or keeps showing what it showed, whatever came or went above."""
+        self._settling = True
+        index = self._held.index
+        top = self.scroll_offset.y + self._shift
+        self._shift = 0
+        self.resize_content(index.lines)
+        if self._following:
+            self.scroll_to_line(index.lines)
+        elif self._anchor and (not self.working or index.place(self._anchor[0]) > 0):
+            seq, row = self._anchor
+            self.scroll_to_line(index.line_of(seq) - row)
+            if not self.working:
+                self._anchor = None
+        else:
+            self.scroll_to_line(top)
+        self._settling = False
+        self.repaint_changed()
+
+    def _reindex(self) -> None:
+        if not self._following and self._anchor is None:
+            first, last = self.visible_texts()
+            seq = self._cursor if self._cursor is not None and first <= self._cursor <= last else first
+            self._anchor = (seq, self._held.index.line_of(seq) - self.scroll_offset.y)
+        self._shift = 0
+        if self._held.restart():
+            self._slices.start("index", self._index_slices())
+        else:
+            self._slices.stop("index")
+            self._indexed()
+            self._settle()
+
+    def _index_slices(self) -> Iterator[None]:
+        yield from self._held.slices(self._add_shift)
+        self._indexed()
+
+    def _add_shift(self, lines: int) -> None:
+        self._shift += lines
+
+    def _indexed(self) -> None:
+        index = self._held.index
+        if self._cursor is not None:
+            self._cursor = index.at(min(index.place(self._cursor), index.records - 1))
+        self.post_message(self.Filtered(self))
+
+    def _seek_slices(self, pattern: re.Pattern[str], direction: int) -> Iterator[None]:
+        first, last = self.visible_texts()
+        if self._cursor is not None and first <= self._cursor <= last:
+            start = self._cursor
+        else:
+            start = last + 1 if self._following else first - 1
+        for hit in self._held.hits(pattern, start, direction):
+            if hit is not None:
+                self._put_cursor(hit[0])
+                self.post_message(self.Sought(self, True, hit[1]))
+                return
+            yield
+        self.post_message(self.Sought(self, False, True))

@@ -1,0 +1,144 @@
+"""A fault of our own: no traceback on the screen, a report for its owner, and nothing secret in either."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lettaops.cli.main import run
+from lettaops.model.secrets import Secret
+
+NOWHERE = ("--host", "unix:///nowhere/docker.sock")
+FAULT = """
+import sys
+import lettaops.cli.main
+import lettaops.cli.config
+from lettaops.model.secrets import Secret
+def broken(*_):
+    Secret("correct-horse")
+    password_in_a_local_variable = "tango-whiskey"
+    raise ZeroDivisionError("password=sesame, correct-horse, correct\\x1b[0m-horse \\x1b]0;owned\\x07")
+lettaops.cli.config._shown = broken
+sys.exit(lettaops.cli.main.run(["config", "show"]))
+"""
+
+
+def environment(place: Path) -> dict[str, str]:
+    return os.environ | {
+        "LETTAOPS_STATE_DIR": str(place / "state"),
+        "LETTAOPS_CONFIG": str(place / "absent.toml"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def lettaops(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lettaops", *words],
+        capture_output=True,
+        text=True,
+        env=environment(place),
+        stdin=subprocess.DEVNULL,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_an_unforeseen_error_is_a_report_and_no_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAULT],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path),
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "ZeroDivisionError" not in done.stderr
+    assert "fault of lettaops itself" in done.stderr
+    (report,) = (tmp_path / "state").iterdir()
+    assert str(report) in done.stderr
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    text = report.read_text(encoding="utf-8")
+    assert "ZeroDivisionError" in text
+    assert "in broken" in text
+    for secret in ("sesame", "correct-horse", "tango-whiskey", "\x1b"):
+        assert secret not in text.replace('"tango-whiskey"', "").replace('"correct-horse"', "")
+
+
+def test_where_no_report_can_be_written_it_still_says_so(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file in the way")
+    done = subprocess.run(
+        [sys.executable, "-c", FAULT],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path),
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "lettaops: this is a fault of lettaops itself; no report could be written\n"
+
+
+@pytest.mark.parametrize("words", [("config", "schema"), ("completion", "bash"), ("--help",)])
+def test_a_reader_that_has_had_enough_is_no_fault(tmp_path: Path, words: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "lettaops", *words],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            env=environment(tmp_path),
+            timeout=30,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert done.stderr == b""
+    assert done.returncode != 0
+    assert not (tmp_path / "state").exists(), "no report of it"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("nonsense",), 2, "nonsense"),
+        (("--profile", "absent", "config", "show"), 2, "there is no profile absent"),
+        ((*NOWHERE, "--context", "x", "config", "show"), 2, "--host and --context"),
+        ((*NOWHERE, "--read-only", "stop", "letta_server", "--yes"), 5, "read-only session (command line)"),
+        ((*NOWHERE, "restart", "letta_server", "--yes"), 1, "/nowhere/docker.sock"),
+        (("restart",), 2, "SERVICE"),
+        (("stop", "x", "--timeout", "-1"), 2, "--timeout"),
+    ],
+)
+def test_errors_are_words_and_an_exit_status(
+    tmp_path: Path, words: tuple[str, ...], status: int, said: str
+) -> None:
+    done = lettaops(tmp_path, *words)
+    assert done.returncode == status, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_silent_engine_is_an_answer_of_status(tmp_path: Path) -> None:
+    done = lettaops(tmp_path, *NOWHERE, "status", "--json")
+    assert done.returncode == 12
+    found = json.loads(done.stdout)
+    assert found["overall"] == "unknown"
+    assert found["schema"] == "lettaops/status/1"
+    assert "/nowhere/docker.sock" in found["engine"]["reason"]
+
+
+def test_a_secret_on_the_way_out_is_struck_in_errors_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LETTAOPS_CONFIG", str(tmp_path / "absent.toml"))
+    Secret("correct-horse")
+    assert run(["--profile", "correct-horse", "config", "show"]) == 2
+    assert "correct-horse" not in capsys.readouterr().err
