@@ -38,7 +38,8 @@ LINE: Final = "2026-11-22 04:02:24,232 INFO letta.server some ordinary line of a
 LOG_PROMISE: Final = 0.8
 REQUEST_PROMISE: Final = 0.25
 PROMISED: Final = ("ping", "inspect")
-ROUNDS: Final = 3
+LOG_ROUNDS: Final = 3
+REQUEST_ROUNDS: Final = 15
 LIST_SIZE: Final = 10
 
 
@@ -167,7 +168,7 @@ async def requests(
                     "docker-py": repeat(number, in_line(docker_py)),
                     "httpx": repeat(number, partial(fetched, web, path)),
                 }
-                found[kind] = await measure(peers, dict.fromkeys(peers, ROUNDS))
+                found[kind] = await measure(peers, dict.fromkeys(peers, REQUEST_ROUNDS))
     return found
 
 
@@ -233,7 +234,7 @@ async def logs(target: EngineTarget, client: docker.APIClient, container_id: str
 
     return await measure(
         {"bare socket": bare, "lettaops": ours, "docker-py": docker_py, "httpx": web},
-        {"bare socket": ROUNDS, "lettaops": ROUNDS, "docker-py": 1, "httpx": 1},
+        {"bare socket": LOG_ROUNDS, "lettaops": LOG_ROUNDS, "docker-py": 1, "httpx": 1},
     )
 
 
@@ -280,7 +281,7 @@ def main() -> int:
     """The command; its exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--lines", type=int, default=2_000_000)
-    parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--requests", type=int, default=100, help="in each of the rounds")
     options = parser.parse_args()
     with engine_to_measure() as host:
         return 0 if asyncio.run(compare(host, options.lines, options.requests)) else 1

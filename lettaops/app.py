@@ -127,6 +127,8 @@ class LettaOpsApp(TerminalApp):
             except LettaopsError as error:
                 refusal = refusal or error
                 continue
+            if len(choices) > 1 and not any(step.changes for step in plan.steps):
+                continue  # the other one of a pair, as start and stop on one key
             self._acting = self.run_worker(
                 partial(self._confirm_and_run, action, plan),
                 group="act",

@@ -11,6 +11,7 @@ from textual.widgets import Footer, Static
 
 from lettaops.model.text import Safe, clean
 from lettaops.monitor.snapshot import Snapshot
+from lettaops.terminal.capabilities import SMALLEST
 
 from . import health_view as view
 from .owner import Owner
@@ -34,6 +35,7 @@ class OpsScreen(Screen[None]):
         self.frozen = False
 
     def compose(self) -> ComposeResult:
+        yield Static(classes="too-small")
         yield Static(classes="title")
         yield Static(classes="sentence")
         yield from self.body()
@@ -54,6 +56,20 @@ class OpsScreen(Screen[None]):
         if not isinstance(self.app, Owner):
             raise TypeError("this screen needs lettaops' application")
         return self.app
+
+    def show_size(self, snapshot: Snapshot | None) -> None:
+        """Below 60x15 only the verdict and the sentence are shown, and that there is no room for more."""
+        small = self.size.width < SMALLEST[0] or self.size.height < SMALLEST[1]
+        self.set_class(small, "-too-small")
+        if not small:
+            return
+        words = (
+            f"{self.size.width}x{self.size.height} is too small for the screens ({SMALLEST[0]}x{SMALLEST[1]})"
+        )
+        if snapshot is not None:
+            symbol, _ = view.OVERALL[snapshot.assessment.overall]
+            words = f"{symbol} {snapshot.assessment.overall.upper()}\n{snapshot.assessment.sentence}\n{words}"
+        self.put(".too-small", Content(self.glyphs(words)))
 
     def say(self, words: Safe) -> None:
         """The line above the footer: the last act and its result."""

@@ -1,5 +1,6 @@
 """The lower part of a screen: one selected service from several sides."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from textual.app import ComposeResult
@@ -16,6 +17,7 @@ from lettaops.monitor.snapshot import Snapshot
 
 from .health_view import WEIGHTS, clock
 from .widgets.glyphs import is_ascii, to_ascii
+from .widgets.prefix import Prefix
 from .widgets.records import RecordView
 from .widgets.store import Record
 
@@ -32,7 +34,11 @@ class Detail(ContentSwitcher):
         self.heading = Safe("")
 
     def compose(self) -> ComposeResult:
-        yield RecordView(id="detail-events", empty=Safe("nothing has happened since lettaops was started"))
+        yield RecordView(
+            id="detail-events",
+            prefix=Prefix(clock=_second, source_width=16),
+            empty=Safe("nothing has happened since lettaops was started"),
+        )
         with VerticalScroll(id="detail-text"):
             yield Static(id="detail-lines")
 
@@ -75,6 +81,10 @@ class Detail(ContentSwitcher):
                 Record(each.at.timestamp(), each.subject, WEIGHTS[each.weight], each.words) for each in new
             ]
             self.query_one(RecordView).append(records)
+
+
+def _second(moment: float) -> Safe:
+    return clock(datetime.fromtimestamp(moment, UTC))
 
 
 def facts(snapshot: Snapshot, judgement: Judgement) -> list[Safe]:

@@ -23,6 +23,7 @@ from .widgets.glyphs import Tone
 from .widgets.table import Table
 
 LATENCY_EVERY_S: Final = 5.0
+PADDING: Final = 2
 LOOKING: Final = Safe("looking for services…")
 
 
@@ -65,6 +66,7 @@ class HealthScreen(OpsScreen):
             self.apply(self._snapshot)
 
     def on_resize(self) -> None:
+        self.show_size(self._snapshot)
         if self._snapshot is not None:
             self._show_head(self._snapshot)
 
@@ -74,6 +76,7 @@ class HealthScreen(OpsScreen):
         if self.frozen:
             return
         self._snapshot = snapshot
+        self.show_size(snapshot)
         table = self.query_one(Table)
         table.set_stale(bool(view.freshness(snapshot).text))
         if not snapshot.assessment.judgements:
@@ -95,10 +98,11 @@ class HealthScreen(OpsScreen):
 
     def _show_head(self, snapshot: Snapshot) -> None:
         self.show_title(snapshot)
-        self.put(".sentence", Content(self.glyphs(snapshot.assessment.sentence)))
+        sentence = view.fitted(snapshot.assessment.sentence, self.size.width - PADDING, 2)
+        self.put(".sentence", Content(self.glyphs(sentence)))
         upper, lower = view.chain(snapshot)
         host = view.host_line(snapshot.host, local=self.owner.local)
-        room = self.size.width - sum(len(each.text) for each in upper) - len(host) - 1
+        room = self.size.width - PADDING - sum(len(each.text) for each in upper) - len(host)
         if room > 2:
             upper += [view.Span(Safe(" " * room)), view.Span(host, Tone.MUTED)]
         self.put("#chain", self.styled(upper) + Content("\n") + self.styled(lower))
@@ -160,12 +164,12 @@ class HealthScreen(OpsScreen):
         self.query_one(Detail).choose("environment")
         self.owner.reveal()
 
-    def action_act(self, *verbs: str) -> None:
-        """Act on the marked services, else the selected one: the first of the verbs that its state allows."""
+    def action_act(self, verb: str, other: str = "") -> None:
+        """Act on the marked services, else the selected one; `other` where the state forbids `verb`."""
         table = self.query_one(Table)
         keys = sorted(table.marks) or ([table.cursor_key] if table.cursor_key else [])
         if self._snapshot is None or self._snapshot.stack is None or not keys:
             self.say(Safe("nothing is selected"))
             return
-        chosen = [action for verb in verbs for action in ACTIONS if action.verb == verb]
+        chosen = [action for each in (verb, other) for action in ACTIONS if action.verb == each]
         self.owner.act(chosen, self._snapshot.stack, keys)

@@ -9,7 +9,7 @@ from lettaops.model.host import HostSample
 from lettaops.model.probe import Outcome, Probe
 from lettaops.model.source import Link
 from lettaops.model.stack import Role
-from lettaops.model.text import Safe, clean
+from lettaops.model.text import Safe, clean, clean_block
 from lettaops.model.timeline import Weight
 from lettaops.model.units import UNKNOWN, duration, milliseconds, percent, size
 from lettaops.model.verdict import Judgement, Overall, Verdict
@@ -120,6 +120,20 @@ def host_line(host: HostSample | None, *, local: bool) -> Safe:
     memory = f"{size(host.memory_used_bytes)} of {size(host.memory_total_bytes)}"
     disk = percent(100 * host.disk_used_bytes / host.disk_total_bytes if host.disk_total_bytes else None)
     return clean(f"host  cpu {cpu} of {host.cores} cores  mem {memory}  disk {disk}")
+
+
+def fitted(text: str, columns: int, lines: int) -> Safe:
+    """A sentence in so many lines of so many cells, broken at spaces; an ellipsis where it goes on."""
+    found: list[str] = []
+    for word in text.split(" "):
+        if found and len(found[-1]) + 1 + len(word) <= columns:
+            found[-1] += f" {word}"
+        elif len(found) == lines:
+            found[-1] = f"{found[-1][: columns - 2]} …"
+            break
+        else:
+            found.append(word[:columns])
+    return clean_block("\n".join(found))
 
 
 def freshness(snapshot: Snapshot) -> Span:

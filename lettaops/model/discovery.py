@@ -8,8 +8,8 @@ import msgspec
 
 from lettaops.model.engine import Container, ContainerSummary
 from lettaops.model.pguri import DatabaseAddress, parse_database_uri
-from lettaops.model.recognise import groups, role_by_names
-from lettaops.model.stack import CHAIN, SERVER_PORT, DatabaseRoute, Member, Role, Shape, Stack
+from lettaops.model.recognise import SERVER_PORT, groups, role_by_names
+from lettaops.model.stack import CHAIN, DatabaseRoute, Member, Role, Shape, Stack
 from lettaops.model.text import Safe, clean
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})

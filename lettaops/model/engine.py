@@ -8,12 +8,10 @@ from typing import Final
 import msgspec
 
 from lettaops.model.document import parse_count
+from lettaops.model.recognise import ONEOFF_LABEL, PROJECT_LABEL, SERVICE_LABEL
 from lettaops.model.secrets import Secret, is_secret_name
 from lettaops.model.text import Safe, clean
 
-PROJECT_LABEL: Final = "com.docker.compose.project"
-SERVICE_LABEL: Final = "com.docker.compose.service"
-ONEOFF_LABEL: Final = "com.docker.compose.oneoff"
 NUMBER_LABEL: Final = "com.docker.compose.container-number"
 DEPENDS_LABEL: Final = "com.docker.compose.depends_on"
 STOP_GRACE_SECONDS: Final = 10  # between stop signal and SIGKILL, where a container names no time

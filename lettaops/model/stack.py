@@ -10,7 +10,6 @@ from lettaops.model.pguri import DatabaseAddress
 from lettaops.model.secrets import Secret
 from lettaops.model.text import Safe
 
-SERVER_PORT: Final = 8283
 DATABASE_PORT: Final = 5432
 CACHE_PORT: Final = 6379
 

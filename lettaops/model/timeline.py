@@ -6,7 +6,8 @@ from typing import Final
 
 import msgspec
 
-from lettaops.model.engine import SERVICE_LABEL, Event
+from lettaops.model.engine import Event
+from lettaops.model.recognise import SERVICE_LABEL
 from lettaops.model.text import Safe, clean
 
 

@@ -8,9 +8,10 @@ from lettaops.model.engine import Container
 from lettaops.model.errors import LettaopsError
 from lettaops.model.nginx import NGINX_FOLDER, configuration, host_for, server_blocks
 from lettaops.model.probe import Answers, Outcome, Probe, ServerProbe
+from lettaops.model.recognise import SERVER_PORT
 from lettaops.model.routes import Route, routes_to
 from lettaops.model.secrets import Secret
-from lettaops.model.stack import CACHE_PORT, DATABASE_PORT, SERVER_PORT, Member, Role, Stack
+from lettaops.model.stack import CACHE_PORT, DATABASE_PORT, Member, Role, Stack
 from lettaops.model.text import clean
 from lettaops.sources import postgres, psql, redis
 from lettaops.sources.engine import Engine

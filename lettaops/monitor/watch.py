@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
 
-from lettaops.model.engine import PROJECT_LABEL, Event, StatsSample, cpu_percent, rate
+from lettaops.model.engine import Event, StatsSample, cpu_percent, rate
 from lettaops.model.errors import Denied, LettaopsError, Unreachable, UsageError
 from lettaops.model.host import HostSample
 from lettaops.model.probe import Answers
+from lettaops.model.recognise import PROJECT_LABEL
 from lettaops.model.source import Link, SourceStatus, backoff
 from lettaops.model.stack import Stack
 from lettaops.model.text import Safe

@@ -50,7 +50,7 @@ _NEEDED: Final = {
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One container to act on, bound to the id that the operator saw.
 
-    `grace_s`: seconds between its stop signal and SIGKILL.
+    `grace_s`: seconds between its stop signal and SIGKILL. `changes`: False when it is so already.
     """
 
     name: Safe
@@ -59,6 +59,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     image: Safe
     state: ContainerStatus
     grace_s: int
+    changes: bool = True
     effects: tuple[Safe, ...] = ()
 
 
@@ -115,6 +116,7 @@ def make_plan(
                 image=member.container.image,
                 state=member.container.state.status,
                 grace_s=member.container.stop_grace_s if grace_s is None else grace_s,
+                changes=not _so_already(act, member.container),
                 effects=_effects(act, member, stack, members, signal),
             )
             for member in members
@@ -129,10 +131,8 @@ def _effects(
     """What others will notice of the act."""
     container = member.container
     words: list[str] = []
-    if act is Act.START and container.state.status is ContainerStatus.RUNNING:
-        words.append("it runs already: nothing will change")
-    if act is Act.STOP and container.state.status is ContainerStatus.EXITED:
-        words.append("it is stopped already: nothing will change")
+    if _so_already(act, container):
+        words.append(f"it {'runs' if act is Act.START else 'is stopped'} already: nothing will change")
     kills = act is Act.KILL and signal.upper() in SIGKILLS
     if act is Act.KILL and not kills:
         words.append(f"what {signal} does is up to its process; should it end:")
@@ -147,6 +147,13 @@ def _effects(
     if kills and member.role is Role.DATABASE:
         words.append("Postgres recovers from its log at the next start; transactions that run now are lost")
     return tuple(clean(each) for each in words)
+
+
+def _so_already(act: Act, container: Container) -> bool:
+    status = container.state.status
+    return (act is Act.START and status is ContainerStatus.RUNNING) or (
+        act is Act.STOP and status is ContainerStatus.EXITED
+    )
 
 
 def _losses(act: Act, member: Member, stack: Stack, planned: Sequence[Member]) -> list[str]:

@@ -125,6 +125,12 @@ def _is_utf8(encoding: str) -> bool:
 
 
 def _is_c_locale(environ: Mapping[str, str]) -> bool:
-    """Python takes UTF-8 in the C locale (PEP 540); the terminal behind it need not."""
-    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    """Whether the operator chose a locale without Unicode, which Python hides.
+
+    In the C locale Python sets LC_CTYPE to C.UTF-8 (PEP 538), so that value says nothing.
+    """
+    ctype = environ.get("LC_CTYPE", "")
+    if ctype.upper().replace("-", "") in ("C.UTF8", "UTF8"):
+        ctype = ""
+    locale = environ.get("LC_ALL") or ctype or environ.get("LANG") or ""
     return locale.partition("@")[0].upper() in ("C", "POSIX")

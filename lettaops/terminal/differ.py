@@ -48,6 +48,12 @@ class Grid:
         self._dirty = set(range(self.height))
         self._pen = self._at = None
 
+    def assume(self, y: int, cells: Row) -> None:
+        """The terminal shows these cells in row `y` already, and nothing behind them."""
+        if 0 <= y < self.height and len(cells) <= self.width:
+            self._sent[y] = [*cells, *[BLANK] * (self.width - len(cells))]
+            self._dirty.add(y)
+
     def flush(self, cursor: tuple[int, int] | None = None) -> str:
         """The bytes that make the terminal show what was put. `cursor`: where its cursor must end, (x, y)."""
         parts: list[str] = []

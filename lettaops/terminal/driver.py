@@ -25,10 +25,13 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
+from lettaops.model.cells import width
 from lettaops.terminal.allowlist import allowed
+from lettaops.terminal.cellrow import cells_of
 from lettaops.terminal.differ import Grid
 from lettaops.terminal.frames import Update, put_update
 from lettaops.terminal.held import HeldTerminal
+from lettaops.terminal.pens import canonical
 from lettaops.terminal.writer import Writer
 
 if TYPE_CHECKING:
@@ -129,6 +132,17 @@ class OperatorDriver(LinuxDriver):
             self._disable_mouse_support()
         self.mouse_taken = self._mouse = False
 
+    def _take_over(self) -> None:
+        """Go on from what the first frame drew, when the terminal's size is still the same."""
+        self.forget()
+        painted, self.held.painted = self.held.painted, None
+        if painted is None or painted[:2] != (self._grid.width, self._grid.height):
+            return
+        for y, spans in enumerate(painted[2]):
+            row = [cell for text, pen in spans for cell in cells_of(text, canonical(pen))]
+            if len(row) == sum(width(text) for text, _ in spans):  # else Rich counts in another way
+                self._grid.assume(y, row)
+
     def _send(self, data: str) -> None:
         if self._writer is not None and data:
             self._writer.write(data.encode("utf-8", "replace"))
@@ -148,7 +162,7 @@ class OperatorDriver(LinuxDriver):
         self._size = self.held.size()
         self._writer = Writer(self.held.output_fd, lambda: self._from_thread(self._lose))
         self._waits = False
-        self.forget()
+        self._take_over()
         with suppress(ValueError, RuntimeError):  # not in the main thread
             self._loop.add_signal_handler(signal.SIGWINCH, self._send_size)
         self._send_size()

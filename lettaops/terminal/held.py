@@ -32,6 +32,8 @@ class HeldTerminal:
         self.output_fd = output_fd
         self.linux_console = linux_console
         self.entered = False
+        # What the first frame drew: columns, rows, and the rows as (text, SGR parameters).
+        self.painted: tuple[int, int, list[list[tuple[str, str]]]] | None = None
         try:
             self.found: _Attributes | None = termios.tcgetattr(input_fd)
         except termios.error:

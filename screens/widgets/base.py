@@ -38,6 +38,9 @@ class Piece(NamedTuple):
     over: str = ""
 
 
+Drawn = tuple[tuple[Piece, ...], str]
+
+
 class Line(NamedTuple):
     """One screen row: its pieces, the look of the row, and which content its first character is.
 
@@ -48,6 +51,11 @@ class Line(NamedTuple):
     look: str = ""
     x: int = 0
     y: int = 0
+
+    @property
+    def drawn(self) -> Drawn:
+        """What is seen of it: two lines that say the same look the same, wherever they come from."""
+        return self.pieces, self.look
 
     @property
     def text(self) -> str:
@@ -122,9 +130,9 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._strips: LRUCache[tuple[Line, int], Strip] = LRUCache(STRIPS_KEPT)
+        self._strips: LRUCache[tuple[Drawn, int], Strip] = LRUCache(STRIPS_KEPT)
         self._looks: dict[tuple[str, str, str], Style] = {}
-        self._asked: list[Line] | None = None  # the rows last asked to be painted; None: all of them
+        self._asked: list[Drawn] | None = None  # the rows last asked to be painted; None: all of them
         self._waiting = False  # a repaint of everything was asked for and did not happen yet
         self._thumb = (-1, -1)
         self._pressed: tuple[int, int] | None = None
@@ -154,7 +162,10 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
     def ascii(self) -> bool:
         """Whether to draw with ASCII characters only; the app is asked when styles are made."""
         if self._ascii is None:
-            self._ascii = is_ascii(self.app)
+            try:
+                self._ascii = is_ascii(self.app)
+            except RuntimeError:  # filled before any app runs
+                return False
         return self._ascii
 
     def glyphs(self, text: str) -> str:
@@ -173,7 +184,7 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         """Repaints the rows whose description differs from the one last painted, and no others."""
         if not self.is_mounted or self._waiting:
             return
-        lines = self._lines()
+        lines = self._rows_now()
         asked, self._asked = self._asked, lines
         if asked is None or len(asked) != len(lines):
             self.repaint_all()
@@ -193,14 +204,14 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         """The strip of a screen row, exactly as wide as the widget."""
         if self._waiting:
             self._waiting = False
-            self._asked = self._lines()
+            self._asked = self._rows_now()
         line = self._selected(self.line(y), self.text_selection)
         width = self.size.width
-        strip = self._strips.get((line, width))
+        key = (line.drawn, width)
+        strip = self._strips.get(key)
         if strip is None:
-            strip = self._draw(line, width)
-            self._strips[(line, width)] = strip
-        return strip
+            strip = self._strips[key] = self._draw(line, width)
+        return strip.apply_offsets(line.x, line.y)
 
     def _draw(self, line: Line, width: int) -> Strip:
         segments: list[Segment] = []
@@ -214,11 +225,11 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
                 break
         if left > 0:
             segments.append(Segment(" " * left, self._style(line.look, Tone.NORMAL.value, "")))
-        return Strip(segments, width).apply_offsets(line.x, line.y)
+        return Strip(segments, width)
 
-    def _lines(self) -> list[Line]:
+    def _rows_now(self) -> list[Drawn]:
         selection = self.text_selection
-        return [self._selected(self.line(y), selection) for y in range(self.size.height)]
+        return [self._selected(self.line(y), selection).drawn for y in range(self.size.height)]
 
     def _selected(self, line: Line, selection: Selection | None) -> Line:
         span = selection.get_span(line.y) if selection is not None else None

@@ -1,7 +1,7 @@
 """A table's values, and how its columns share the width."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import msgspec
 from textual.cache import LRUCache
@@ -17,7 +17,7 @@ GUTTER: Final = 1  # the cell for the cursor and the mark, left of the first col
 class Comparable(Protocol):
     """What rows can be sorted by."""
 
-    def __lt__(self, other: "Comparable", /) -> bool: ...
+    def __lt__(self, other: Any, /) -> bool: ...
 
 
 class Cell(msgspec.Struct, frozen=True):

@@ -100,14 +100,13 @@ class RecordLines:
 
     def height(self, seq: int) -> int:
         """Lines a record takes."""
-        if not self.wrap:
+        if not self.wrap or not self.width:
             return 1
-        width = max(1, self.width)
         cells, alone, narrow = self.store.shape(seq)
         if narrow:
-            return max(1, -(-(cells + (0 if alone else self.prefix.cells)) // width))
+            return max(1, -(-(cells + (0 if alone else self.prefix.cells)) // self.width))
         record = self.store.get(seq)
-        return len(chop(self._drawn_text(record), width))
+        return len(chop(self._drawn_text(record), self.width))
 
     def text(self, record: Record) -> str:
         """A record as it reads, all of it."""

@@ -76,7 +76,6 @@ class Table(LineList):
         self._shown: list[Row] = []
         self._places: dict[str, int] = {}
         self._cursor: str | None = None
-        self._at = 0  # where the cursor was last, for when its row is gone
         self._marks: frozenset[str] = frozenset()
         self._order: Order | None = None
         self._filter: Filter | None = None
@@ -305,18 +304,24 @@ class Table(LineList):
     # Inside
 
     def _arrange(self) -> None:
+        before, place, cursor = self._shown, self._place(), self._cursor
         self._shown = arrange(self._rows, self._grid.columns, self._filter, self._order)
         self._places = {row.key: at for at, row in enumerate(self._shown)}
-        old = self._cursor
-        if old not in self._places:
-            at = self._selectable_near(self._at)
-            self._cursor = self._shown[at].key if at < len(self._shown) else None
-        self._at = self._place()
+        if cursor is None or cursor not in self._places:
+            self._cursor = self._heir(before, place)
         self.resize_content(len(self._shown) + self._head)
-        if old != self._cursor:
-            self._reveal(self._at)
+        if cursor != self._cursor:
+            self._reveal(self._place())
             self.post_message(self.Selected(self, self._cursor))
         self.repaint_changed()
+
+    def _heir(self, before: Sequence[Row], place: int) -> str | None:
+        """The row that takes the cursor when its own is gone: the next one still shown, or the one above."""
+        for row in (*before[place:], *reversed(before[:place])):
+            if not row.spans and row.key in self._places:
+                return row.key
+        at = self._selectable_near(place)
+        return self._shown[at].key if at < len(self._shown) else None
 
     def _place(self) -> int:
         return self._places.get(self._cursor, 0) if self._cursor is not None else 0
@@ -334,7 +339,6 @@ class Table(LineList):
         if at >= len(self._shown) or self._shown[at].spans:
             return
         key = self._shown[at].key
-        self._at = at
         self._reveal(at)
         if key != self._cursor:
             self._cursor = key

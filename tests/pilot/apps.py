@@ -68,7 +68,7 @@ class Repaints:
             self.whole += not regions
             return refresh(*regions, **options)
 
-        widget.refresh = counted  # type: ignore[assignment, method-assign]
+        widget.refresh = counted  # type: ignore[method-assign]
 
     @property
     def rows(self) -> set[int]:

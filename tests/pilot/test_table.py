@@ -38,10 +38,18 @@ def numbered(count: int) -> list[Row]:
     return [row(f"{number:05}") for number in range(count)]
 
 
-def table(rows: Sequence[Row] = FOUR, **options: bool) -> OneWidget[Table]:
-    widget = Table(COLUMNS, empty=Safe("nothing here"), **options)
+def table(rows: Sequence[Row] = FOUR, *, markable: bool = True) -> OneWidget[Table]:
+    widget = Table(COLUMNS, empty=Safe("nothing here"), markable=markable)
     widget.set_rows(rows)
     return OneWidget(widget)
+
+
+def cursor(app: OneWidget[Table]) -> str | None:
+    return app.widget.cursor_key
+
+
+def order(app: OneWidget[Table]) -> Order | None:
+    return app.widget.order
 
 
 async def test_cells_stand_in_their_columns() -> None:
@@ -75,21 +83,21 @@ async def test_keys_move_the_cursor(keys: list[str], expected: str) -> None:
     app = table()
     async with app.run_test(size=(40, 8)) as pilot:
         await pilot.press(*keys)
-        assert app.widget.cursor_key == expected
+        assert cursor(app) == expected
         assert app.told(Table.Selected)[-1].key == expected if expected != "a" else True
 
 
 async def test_the_cursor_passes_over_rows_that_span() -> None:
     app = table([fold("h", "Stack"), row("a"), fold("g", "Others"), row("b"), fold("f", "+ 14 (o)")])
     async with app.run_test(size=(40, 8)) as pilot:
-        assert app.widget.cursor_key == "a"
+        assert cursor(app) == "a"
         await pilot.press("down")
-        assert app.widget.cursor_key == "b"
+        assert cursor(app) == "b"
         await pilot.press("down", "end")
-        assert app.widget.cursor_key == "b"
+        assert cursor(app) == "b"
         assert not app.widget.move_cursor_to("f")
         await pilot.click(offset=Offset(3, 5))
-        assert app.widget.cursor_key == "b"
+        assert cursor(app) == "b"
         assert rows(app.widget)[5] == " + 14 (o)"
 
 
@@ -97,20 +105,18 @@ async def test_enter_and_a_double_click_open_a_row() -> None:
     app = table()
     async with app.run_test(size=(40, 8)) as pilot:
         await pilot.press("down", "enter")
-        await pilot.click(offset=Offset(3, 4), times=2)
+        await pilot.click(app.widget, offset=Offset(3, 4), times=2)
         assert [message.key for message in app.told(Table.Activated)] == ["b", "d"]
         assert app.screen.selections == {}
 
 
 async def test_the_wheel_scrolls_and_takes_the_cursor_along() -> None:
     app = table(numbered(100))
-    async with app.run_test(size=(40, 11)) as pilot:
-        await pilot._post_mouse_events(
-            [__import__("textual.events").events.MouseScrollDown], widget=app.widget
-        )
-        await pilot.pause()
+    async with app.run_test(size=(40, 11)):
+        app.widget.post_message(scroll_down(app.widget))
+        await until(lambda: app.widget.scroll_offset.y)
         assert rows(app.widget)[1].startswith("›name 00003")
-        assert app.widget.cursor_key == "00003"
+        assert cursor(app) == "00003"
         assert rows(app.widget)[0].startswith(" SERVICE")
 
 
@@ -118,9 +124,9 @@ async def test_the_wheel_moves_the_cursor_where_nothing_scrolls() -> None:
     app = table()
     async with app.run_test(size=(40, 11)):
         app.widget.wheel(1)
-        assert app.widget.cursor_key == "b"
+        assert cursor(app) == "b"
         app.widget.wheel(-1)
-        assert app.widget.cursor_key == "a"
+        assert cursor(app) == "a"
 
 
 async def test_marks_survive_updates_and_end_with_their_row() -> None:
@@ -134,11 +140,11 @@ async def test_marks_survive_updates_and_end_with_their_row() -> None:
         app.widget.set_filter(Safe(""))
         app.widget.set_rows([row("c", "other"), row("d"), row("b")])
         assert app.widget.marks == {"c"}
-        assert app.widget.cursor_key == "d"
+        assert cursor(app) == "b"
         await pilot.press("space")
         app.widget.clear_marks()
         told = [set(message.marks) for message in app.told(Table.MarksChanged)]
-        assert told == [{"a"}, {"a", "c"}, {"c"}, {"c", "d"}, set()]
+        assert told == [{"a"}, {"a", "c"}, {"c"}, {"b", "c"}, set()]
 
 
 async def test_ctrl_click_marks() -> None:
@@ -146,7 +152,7 @@ async def test_ctrl_click_marks() -> None:
     async with app.run_test(size=(40, 8)) as pilot:
         await pilot.click(offset=Offset(3, 3), control=True)
         assert app.widget.marks == {"c"}
-        assert app.widget.cursor_key == "c"
+        assert cursor(app) == "c"
 
 
 async def test_rows_that_cannot_be_marked() -> None:
@@ -195,23 +201,23 @@ async def test_the_cursor_stays_on_its_row_and_in_view() -> None:
         app.widget.move_cursor_to("00050")
         assert rows(app.widget)[10].startswith("›name 00050")
         app.widget.set_rows([row("x"), *numbered(100)])
-        assert app.widget.cursor_key == "00050"
+        assert cursor(app) == "00050"
         app.widget.set_rows([one for one in numbered(100) if one.key != "00050"])
         await pilot.pause()
-        assert app.widget.cursor_key == "00051"
+        assert cursor(app) == "00051"
         app.widget.set_rows([])
-        assert app.widget.cursor_key is None
+        assert cursor(app) is None
         assert app.told(Table.Selected)[-1].key is None
         assert rows(app.widget)[1] == " nothing here"
         app.widget.set_rows(numbered(1))
-        assert app.widget.cursor_key == "00000"
+        assert cursor(app) == "00000"
 
 
 async def test_sorting_by_key_and_header() -> None:
     app = table()
     async with app.run_test(size=(40, 8)) as pilot:
         await pilot.press(">")
-        assert app.widget.order == Order("service", False)
+        assert order(app) == Order("service", False)
         await pilot.press("I")
         assert app.widget.shown_keys == ["d", "c", "b", "a"]
         assert "SERVICE↓" in rows(app.widget)[0]
@@ -222,19 +228,19 @@ async def test_sorting_by_key_and_header() -> None:
         app.widget.set_rows([*FOUR, row("e")])
         assert app.widget.shown_keys == ["b", "a", "d", "c", "e"]
         await pilot.press(">")
-        assert app.widget.order is None
+        assert order(app) is None
         await pilot.press("<")
-        assert app.widget.order == Order("cpu", True)
+        assert order(app) == Order("cpu", True)
         await pilot.click(offset=Offset(3, 0))
         assert app.widget.shown_keys == ["a", "b", "c", "d", "e"]
         await pilot.click(offset=Offset(3, 0))
-        assert app.widget.order == Order("service", True)
+        assert order(app) == Order("service", True)
         await pilot.click(offset=Offset(3, 0))
-        assert app.widget.order is None
+        assert order(app) is None
         await pilot.click(offset=Offset(18, 0))
-        assert app.widget.order is None, "a column that cannot be sorted by"
+        assert order(app) is None, "a column that cannot be sorted by"
         await pilot.click(offset=Offset(39, 0))
-        assert app.widget.order == Order("cpu", True)
+        assert order(app) == Order("cpu", True)
         with pytest.raises(ValueError, match="why"):
             app.widget.sort_by("why")
 
@@ -247,7 +253,7 @@ async def test_the_filter_is_live_and_survives_updates() -> None:
         assert app.widget.shown_keys == ["a", "b", "d"]
         app.widget.set_filter(Safe("/^t.o$/"))
         assert app.widget.shown_keys == ["b"]
-        assert app.widget.cursor_key == "b"
+        assert cursor(app) == "b"
         error = app.widget.set_filter(Safe("/t("))
         assert error
         assert error == app.widget.filter_error
@@ -255,10 +261,10 @@ async def test_the_filter_is_live_and_survives_updates() -> None:
         app.widget.set_rows([row("z", "two"), *FOUR])
         assert app.widget.shown_keys == ["z", "b"]
         app.widget.set_filter(Safe("absent"))
-        assert app.widget.cursor_key is None
+        assert cursor(app) is None
         assert rows(app.widget)[1] == " nothing here"
         app.widget.set_filter(Safe(""))
-        assert app.widget.cursor_key is not None
+        assert cursor(app) is not None
 
 
 def test_sections_sort_on_their_own() -> None:
@@ -297,9 +303,9 @@ async def test_text_is_selected_with_the_mouse() -> None:
         await pilot.mouse_up(offset=Offset(17, 2))
         assert app.screen.get_selected_text() == "务器 runs            1%\n name b        two"
         assert app.widget.copy_text() == "务器 runs            1%\n name b        two"
-        assert app.widget.cursor_key == "a", "a drag is no click"
+        assert cursor(app) == "a", "a drag is no click"
         await pilot.click(offset=Offset(5, 2))
-        assert app.widget.cursor_key == "b"
+        assert cursor(app) == "b"
         assert app.widget.copy_text() == "name b\ttwo\t1%"
 
 
@@ -331,7 +337,7 @@ async def test_other_columns() -> None:
     async with app.run_test(size=(40, 8)):
         app.widget.sort_by("cpu")
         app.widget.set_columns(COLUMNS[:1])
-        assert app.widget.order is None
+        assert order(app) is None
         assert rows(app.widget)[:2] == [" SERVICE", "›name a"]
 
 
@@ -354,8 +360,8 @@ async def test_ascii_draws_nothing_else() -> None:
         await pilot.press("space", ">")
         drawn = rows(app.widget)
         assert all(line.isascii() for line in drawn)
-        assert drawn[:2] == [" SERVICE^      WHY         CPU", ">name b                      1%"] or drawn
-        assert any(line.startswith("+name a ") and "* ??? is ." in line for line in drawn), drawn
+        assert drawn[0] == " SERVICE^      WHY         CPU"
+        assert any(line.startswith("+name a ") and "* ??? i." in line for line in drawn), drawn
         assert "服务器" in app.widget.copy_text()
 
 

@@ -170,7 +170,7 @@ from pathlib import Path
 from lettaops.config.paths import StateDirectory
 from lettaops.operations.audit import AuditLog, current_operator
 log = AuditLog(StateDirectory(path=Path(sys.argv[1]), shared=False), current_operator({}))
-for number in range(15):
+for number in range(10):
     log.conclude(log.intend("restart", {"service": sys.argv[2]}, {}), "restart", {}, {})
 """
 
@@ -183,7 +183,7 @@ def test_several_processes_write_one_whole_chain(log: AuditLog) -> None:
     while any(each.poll() is None for each in writers):
         assert words(log) == [], "whole at every moment, for a reader beside the writers"
     assert [each.wait() for each in writers] == [0, 0, 0]
-    assert log.verify() == (90, ())
+    assert log.verify() == (60, ())
     assert sorted(each.name for each in log.path.parent.iterdir()) == ["audit.head", "audit.jsonl"]
 
 

@@ -35,6 +35,14 @@ def environment(place: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This process with a state directory of its own and no configuration."""
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    return tmp_path / "state"
+
+
 def lettaops(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "lettaops", *words],
@@ -117,13 +125,14 @@ def test_a_reader_that_has_had_enough_is_no_fault(tmp_path: Path, words: tuple[s
     ],
 )
 def test_errors_are_words_and_an_exit_status(
-    tmp_path: Path, words: tuple[str, ...], status: int, said: str
+    here: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], status: int, said: str
 ) -> None:
-    done = lettaops(tmp_path, *words)
-    assert done.returncode == status, done.stderr
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+    assert run(words) == status
+    out, err = capsys.readouterr()
+    assert said in err
+    assert "Traceback" not in err
+    assert out == ""
+    assert not here.exists(), "no report of it"
 
 
 def test_a_silent_engine_is_an_answer_of_status(tmp_path: Path) -> None:
@@ -136,9 +145,8 @@ def test_a_silent_engine_is_an_answer_of_status(tmp_path: Path) -> None:
 
 
 def test_a_secret_on_the_way_out_is_struck_in_errors_too(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LETTAOPS_CONFIG", str(tmp_path / "absent.toml"))
     Secret("correct-horse")
     assert run(["--profile", "correct-horse", "config", "show"]) == 2
     assert "correct-horse" not in capsys.readouterr().err

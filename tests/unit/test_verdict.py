@@ -8,13 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lettaops.model.engine import Container, ContainerState, ContainerStatus
+from lettaops.model.engine import ContainerState, ContainerStatus
 from lettaops.model.probe import Answers, Outcome, Probe, ServerProbe
-from lettaops.model.source import SourceStatus
 from lettaops.model.text import Safe
-from lettaops.model.verdict import Assessment, Overall, Verdict, assess
+from lettaops.model.verdict import Assessment, Overall, Verdict
 from tests.unit.build import (
-    LIVE,
     NOW,
     answering,
     database,
@@ -25,14 +23,9 @@ from tests.unit.build import (
     proxy,
     running,
     server,
-    stack_of,
 )
+from tests.unit.judging import BAD_GATEWAY, NO_PASSWORD, NOBODY, OUR_ERROR, D, P, S, judge, verdicts
 
-D, S, P = database().id, server().id, proxy().id
-OUR_ERROR = failed(Outcome.STATUS, "An unknown error occurred", status=500)
-NOBODY = ServerProbe(health=failed(Outcome.CLOSED, route=Safe("127.0.0.1:8283")))
-BAD_GATEWAY = failed(Outcome.STATUS, "Host letta.localhost, answered by nginx", status=502)
-NO_PASSWORD = failed(Outcome.DENIED, "Unauthorized", status=401)
 PAUSED = ContainerState(status=ContainerStatus.PAUSED, started_at=NOW)
 LOOPING = ContainerState(status=ContainerStatus.RESTARTING, exit_code=1, finished_at=NOW)
 ALLOCATED = "Bind for 0.0.0.0:5432 failed: port is already allocated"
@@ -52,10 +45,6 @@ class Case(msgspec.Struct, kw_only=True):
     asked_nginx: Probe | None = good()
 
 
-def judge(*containers: Container, answers: Answers, engine: SourceStatus = LIVE, **more: Any) -> Assessment:
-    return assess(stack_of(*containers), answers, engine, NOW, **more)
-
-
 def of_case(case: Case) -> Assessment:
     db, letta, nginx = database(**case.db), server(**case.letta), proxy(**case.nginx)
     answers = Answers(
@@ -64,14 +53,6 @@ def of_case(case: Case) -> Assessment:
         proxies={P: case.asked_nginx} if case.asked_nginx and nginx.state.running else {},
     )
     return judge(db, letta, nginx, answers=answers)
-
-
-def verdicts(found: Assessment) -> dict[str, Verdict]:
-    return {each.member.container.name: each.verdict for each in found.judgements}
-
-
-def reason(found: Assessment, service: str) -> str:
-    return next(each.reason for each in found.judgements if each.member.name == service)
 
 
 CASES = {

@@ -23,7 +23,7 @@ from tests.unit.build import (
     server,
     sidecar,
 )
-from tests.unit.test_verdict import (
+from tests.unit.judging import (
     BAD_GATEWAY,
     NO_PASSWORD,
     NOBODY,

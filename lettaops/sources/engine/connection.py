@@ -7,7 +7,6 @@ the engine. No deadlines here: whoever calls sets one around the call.
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -33,7 +32,9 @@ class Connection:
         self._socket = sock
         self._descriptor = sock.fileno()  # asyncio is slower with the object
         self._tls: TlsSession | None = None
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._watching = False
         self._sending = asyncio.Lock()
         self._turn_ends = 0.0
 
@@ -169,9 +170,8 @@ class Connection:
         self._loop.remove_reader(self._descriptor)
         self._loop.remove_writer(self._descriptor)
         self._socket.close()
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
+        _settle(self._reader)
+        _settle(self._writer)
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ class Connection:
             try:
                 return self._socket.recv(_READ_BYTES)
             except BlockingIOError:
-                await self._ready(self._loop.add_reader, self._loop.remove_reader)
+                await self._readable()
                 self._turn_ends = self._loop.time() + _BUSY_SECONDS
         raise _closed_by_us()
 
@@ -195,29 +195,41 @@ class Connection:
             try:
                 view = view[self._socket.send(view) :]
             except BlockingIOError:
-                await self._ready(self._loop.add_writer, self._loop.remove_writer)
+                await self._writable()
 
-    async def _ready(
-        self,
-        add: Callable[[int, Callable[[asyncio.Future[None]], None], asyncio.Future[None]], object],
-        remove: Callable[[int], object],
-    ) -> None:
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.add(future)
-        add(self._descriptor, _settle, future)
+    async def _readable(self) -> None:
+        self._reader = self._loop.create_future()
+        # Once watched, a socket stays so: starting and stopping for each wait doubles its cost.
+        if not self._watching:
+            self._loop.add_reader(self._descriptor, self._on_readable)
+            self._watching = True
         try:
-            await future
+            await self._reader
         finally:
-            self._waiting.discard(future)
+            self._reader = None
+
+    def _on_readable(self) -> None:
+        _settle(self._reader)
+        if self._reader is None:
+            self._watching = False
+            self._loop.remove_reader(self._descriptor)
+
+    async def _writable(self) -> None:
+        self._writer = self._loop.create_future()
+        self._loop.add_writer(self._descriptor, _settle, self._writer)
+        try:
+            await self._writer
+        finally:
+            self._writer = None
             if not self.closed:
-                remove(self._descriptor)
+                self._loop.remove_writer(self._descriptor)
 
     def _lost(self, error: OSError) -> LettaopsError:
         return lost_error(self._target, error)
 
 
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
+def _settle(future: asyncio.Future[None] | None) -> None:
+    if future is not None and not future.done():
         future.set_result(None)
 
 

@@ -1,0 +1,244 @@
+"""The Health screen by its keys, on scripted snapshots."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from lettaops.actions import VIEWS
+from lettaops.app import LettaOpsApp
+from lettaops.model.errors import Exit
+from lettaops.model.text import Safe
+from lettaops.monitor.snapshot import Snapshot
+from lettaops.operations.execute import StepResult
+from lettaops.operations.plan import Act
+from lettaops.screens.confirm import ConfirmScreen
+from lettaops.screens.help import HelpScreen
+from lettaops.screens.widgets.table import Table
+from tests.pilot import dashboards
+from tests.pilot.dashboards import ScriptedDashboard
+from tests.unit import build
+
+Running = tuple[LettaOpsApp, ScriptedDashboard, Pilot[None]]
+
+
+@asynccontextmanager
+async def health(
+    folder: Path, first: Snapshot, *, size: tuple[int, int] = (120, 36), read_only: bool = False
+) -> AsyncIterator[Running]:
+    dashboard = ScriptedDashboard(folder, first, read_only=read_only)
+    app = LettaOpsApp(dashboard)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: shows(app, first.assessment.overall.upper()))
+        yield app, dashboard, pilot
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "\n".join(drawn(pilot.app))
+        await pilot.pause(0.01)
+
+
+def drawn(app: object) -> list[str]:
+    assert isinstance(app, LettaOpsApp)
+    return [strip.text for strip in app.screen._compositor.render_strips()]
+
+
+def shows(app: LettaOpsApp, text: str) -> bool:
+    return any(text in line for line in drawn(app))
+
+
+async def test_sentence_and_rows_say_what_is_wrong(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.database_gone()) as (app, _, _pilot):
+        assert shows(app, "letta_db exited 137 (out of memory, limit 512 MiB) 40 s ago")
+        assert shows(app, "✕ DOWN")
+        assert shows(app, "ran out of memory"), "the event is in the timeline"
+
+
+async def test_act_is_confirmed_planned_and_its_result_shown(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, dashboard, pilot):
+        await pilot.press("j", "r")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert shows(app, "letta_nginx answers 502 until it is back")
+        await pilot.press("n")
+        await until(pilot, lambda: shows(app, "left alone"))
+        assert dashboard.plans == []
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        plan_step = build.server()
+        await pilot.press("y")
+        await until(pilot, lambda: bool(dashboard.plans))
+        assert dashboard.plans[0].act is Act.RESTART
+        assert dashboard.plans[0].steps[0].container_id == plan_step.id
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "act"),
+    [
+        ("s", "ok", Act.STOP),
+        ("K", "ok", Act.KILL),
+        ("p", "ok", Act.PAUSE),
+        ("r", "ok", Act.RESTART),
+    ],
+)
+async def test_each_act_has_its_key(tmp_path: Path, key: str, state: str, act: Act) -> None:
+    async with health(tmp_path, dashboards.STATES[state]()) as (app, dashboard, pilot):
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: bool(dashboard.plans))
+        assert [plan.act for plan in dashboard.plans] == [act]
+
+
+async def test_start_asks_nothing(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.database_gone()) as (_app, dashboard, pilot):
+        await pilot.press("end", "s")
+        await until(pilot, lambda: bool(dashboard.plans))
+        assert dashboard.plans[0].act is Act.START
+        assert dashboard.plans[0].steps[0].name == "letta_db"
+
+
+async def test_marked_services_are_acted_on_together(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, dashboard, pilot):
+        await pilot.press("space", "j", "space", "r")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: bool(dashboard.plans))
+        assert len(dashboard.plans[0].steps) == 2
+
+
+async def test_read_only_refuses_and_says_so(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy(), read_only=True) as (app, dashboard, pilot):
+        assert shows(app, "read-only")
+        await pilot.press("r")
+        await until(pilot, lambda: shows(app, "restart is refused"))
+        assert dashboard.plans == []
+
+
+async def test_result_of_a_failed_act_stays_on_the_screen(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.database_gone()) as (app, dashboard, pilot):
+        await pilot.press("end")
+        step = StepResult.__struct_fields__
+        assert "words" in step
+        await pilot.press("s")
+        await until(pilot, lambda: bool(dashboard.plans))
+        dashboard.results = [
+            StepResult(
+                step=dashboard.plans[0].steps[0],
+                exit=Exit.FAILED,
+                words=Safe("started and ended at once: exited 1"),
+                duration_s=0.2,
+            )
+        ]
+        await pilot.press("s")
+        await until(pilot, lambda: shows(app, "started and ended at once: exited 1"))
+
+
+async def test_freeze_holds_the_screen(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, dashboard, pilot):
+        await pilot.press("f")
+        await until(pilot, lambda: shows(app, "frozen"))
+        dashboard.tell(dashboards.database_gone())
+        await until(pilot, lambda: dashboard.last is not None and dashboard.last.assessment.overall == "down")
+        assert shows(app, "HEALTHY")
+        await pilot.press("f")
+        dashboard.tell(dashboards.database_gone())
+        await until(pilot, lambda: shows(app, "DOWN"))
+
+
+async def test_filter_hides_rows_and_escape_free_typing(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, _, pilot):
+        await pilot.press("slash", *"nginx", "enter")
+        table = app.screen.query_one(Table)
+        await until(pilot, lambda: len(table.shown_keys) <= 2)
+        assert build.proxy().id in table.shown_keys
+        assert build.database().id not in table.shown_keys
+
+
+async def test_other_containers_unfold(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, _, pilot):
+        assert shows(app, "+ 14 other containers on this host (o)")
+        assert not shows(app, "unrelated-3")
+        await pilot.press("o")
+        await until(pilot, lambda: shows(app, "unrelated-3"))
+
+
+async def test_details_mask_secrets_until_revealed(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, dashboard, pilot):
+        await pilot.press("j", "v")
+        await until(pilot, lambda: shows(app, "LETTA_PG_URI=****"))
+        await pilot.press("V")
+        await until(pilot, lambda: shows(app, "postgresql://letta:letta@letta-db:5432/letta"))
+        record = (dashboard.state.path / "audit.jsonl").read_text()
+        assert '"act":"reveal"' in record
+
+
+async def test_facts_of_the_selected_service(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, _, pilot):
+        await pilot.press("j", "d")
+        await until(pilot, lambda: shows(app, "8283/tcp  published as 0.0.0.0:8283"))
+        assert shows(app, "healthcheck   none")
+
+
+async def test_help_names_every_key(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy(), size=(120, 60)) as (app, _, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        text = "\n".join(drawn(app))
+        for view in VIEWS:
+            assert view.help.split(":")[0][:40] in text, view
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
+
+
+async def test_too_small_still_says_the_verdict(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.database_gone(), size=(40, 8)) as (app, _, pilot):
+        assert shows(app, "DOWN")
+        assert shows(app, "too small")
+        await pilot.resize_terminal(100, 30)
+        await until(pilot, lambda: shows(app, "SERVICE"))
+
+
+async def test_equal_snapshot_repaints_nothing(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, dashboard, pilot):
+        painted: list[object] = []
+        display = app._display
+
+        def counting(screen: object, renderable: object) -> None:
+            painted.append(renderable)
+            display(screen, renderable)  # type: ignore[arg-type]
+
+        app._display = counting  # type: ignore[method-assign,assignment]
+        same = msgspec.structs.replace(dashboards.healthy())
+        seen = dashboard.last
+        dashboard.tell(same)
+        await until(pilot, lambda: dashboard.last is not seen)
+        await pilot.pause()
+        assert painted == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_random_keys_never_break_it(tmp_path: Path, seed: int) -> None:
+    """Hundreds of presses while the backends fail and recover; an exception would fail the test."""
+    dice = Random(seed)
+    keys = [*"jkdeviVofrsKpmIy<>/1?nN[]", "up", "down", "home", "end", "pageup", "pagedown", "enter", "escape",
+            "space", "tab", "shift+tab", "ctrl+p", "left", "right", "backspace"]  # fmt: skip
+    names = list(dashboards.STATES)
+    async with health(tmp_path, dashboards.healthy(), size=(100, 30)) as (app, dashboard, pilot):
+        for _ in range(60):
+            await pilot.press(*(dice.choice(keys) for _ in range(8)))
+            dashboard.tell(dashboards.STATES[dice.choice(names)]())
+            if dice.random() < 0.2:
+                await pilot.resize_terminal(dice.randint(1, 200), dice.randint(1, 60))
+        await asyncio.sleep(0)
+        assert app.is_running
+        assert app._exception is None
+        assert app.screen_stack[0].query(Static)

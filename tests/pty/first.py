@@ -1,0 +1,31 @@
+"""Draws the first frame for the pty tests: `python -m tests.pty.first SOCKET LISTING [app]`.
+
+Writes the names of the loaded modules to LISTING, then waits for a signal, or becomes the app.
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+from lettaops.terminal import first_frame, first_look
+from lettaops.terminal.capabilities import look_around
+
+
+def main() -> int:
+    socket, listing, *rest = sys.argv[1:]
+    capabilities = look_around()
+    look = first_look.look(socket)
+    held = first_frame.draw(first_frame.lay_out("test", look, capabilities.columns), capabilities)
+    partial = Path(f"{listing}.part")
+    partial.write_text("\n".join(sys.modules))
+    partial.rename(listing)
+    if not rest:
+        signal.pause()
+        return 0
+    from tests.pty.app import TestedApp
+
+    return TestedApp(capabilities=capabilities, held=held).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
