@@ -1,18 +1,24 @@
-"""Entry of the console script: answers `--version` before anything is imported."""
+"""Entry of the console script: what must be quick comes before what is slow to import."""
 
 import sys
 
 
 def main() -> None:
     """Run lettaops; the exit status is part of its contract (`model.errors.Exit`)."""
-    if sys.argv[1:] == ["--version"]:
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
         from lettaops import __version__
 
         sys.stdout.write(f"lettaops {__version__}\n")
         return
+    held = None
+    if not arguments or arguments[0].startswith("--"):
+        from lettaops.cli.quick import begin
+
+        held = begin(arguments)
     from lettaops.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(arguments, held))
 
 
 if __name__ == "__main__":

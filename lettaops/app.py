@@ -25,6 +25,7 @@ from lettaops.screens.help import HelpScreen
 from lettaops.screens.palette import RegistryCommands
 from lettaops.terminal.base import TerminalApp
 from lettaops.terminal.capabilities import Capabilities
+from lettaops.terminal.dialogs import Palette
 from lettaops.terminal.held import HeldTerminal
 
 REVEAL_SECONDS: Final = 10.0
@@ -62,14 +63,13 @@ class LettaOpsApp(TerminalApp):
         super().__init__(capabilities=capabilities, held=held, state=dashboard.state)
         self.dashboard = dashboard
         self.revealing = False
-        self._ascii = dashboard.ascii or self.capabilities.ascii
         self._mouse_taken = True
         self._acting: Worker[None] | None = None
 
     @property
     def ascii(self) -> bool:
         """Whether only ASCII characters are drawn."""
-        return self._ascii
+        return self.capabilities.ascii
 
     @property
     def read_only(self) -> bool:
@@ -102,10 +102,10 @@ class LettaOpsApp(TerminalApp):
     def place(self, snapshot: Snapshot) -> Safe:
         """Host, project and engine, for the title bar."""
         project = snapshot.stack.project if snapshot.stack is not None else "–"
-        host = snapshot.host.name if snapshot.host is not None and self.local else snapshot.engine_name
-        profile = "" if self.dashboard.profile == "default" else f"{self.dashboard.profile} · "
-        engine = f" · {snapshot.engine_name}" if host != snapshot.engine_name else ""
-        return clean(f"{profile}{host} · {project}{engine}")
+        engine = snapshot.engine_name.removeprefix("unix://")
+        profile = [] if self.dashboard.profile == "default" else [self.dashboard.profile]
+        host = [snapshot.host.name] if snapshot.host is not None and self.local else []
+        return clean(" · ".join([*profile, *host, project, engine]))
 
     def say(self, words: str) -> None:
         """A line about the last act."""
@@ -158,6 +158,11 @@ class LettaOpsApp(TerminalApp):
     def action_show(self, mode: str) -> None:
         """Go to a screen."""
         self.switch_mode(mode)
+
+    def action_command_palette(self) -> None:
+        """Find everything by name."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_help(self) -> None:
         """Show the help of this place."""

@@ -29,13 +29,11 @@ class Dashboard:
         permission: Permission,
         state: StateDirectory,
         operator: Operator,
-        ascii: bool = False,
     ) -> None:
         self.target = target
         self.profile = profile
         self.permission = permission
         self.state = state
-        self.ascii = ascii
         self.last: Snapshot | None = None
         self._project = project
         self._password = password

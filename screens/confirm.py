@@ -6,12 +6,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from lettaops.actions import Action, Danger
 from lettaops.model.text import Safe, clean
 from lettaops.operations.plan import Plan
+from lettaops.terminal.dialogs import Dialog
 
 
 def plan_lines(action: Action, plan: Plan) -> list[Safe]:
@@ -25,7 +25,7 @@ def plan_lines(action: Action, plan: Plan) -> list[Safe]:
     return lines
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Dialog[bool]):
     """True when the operator said yes. The plan that was shown is the one that is run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

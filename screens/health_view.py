@@ -56,7 +56,7 @@ COLUMNS: Final = (
     Column("verdict", Safe(""), 1),
     Column("service", Safe("SERVICE"), 14, priority=0),
     Column("state", Safe("VERDICT"), 8, priority=1),
-    Column("why", Safe("WHY"), 16, flex=1),
+    Column("why", Safe("WHY"), 26, flex=1),
     Column("up", Safe("UP"), 7, align="right", priority=2),
     Column("restarts", Safe("↻"), 3, align="right", priority=4),
     Column("cpu", Safe("CPU"), 5, align="right", priority=3),

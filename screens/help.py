@@ -6,10 +6,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from lettaops.actions import ACTIONS, VIEWS
+from lettaops.terminal.dialogs import Dialog
 
 
 def help_lines() -> list[str]:
@@ -34,7 +34,7 @@ def help_lines() -> list[str]:
     return lines
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Help of the place it was called from."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,14 +1,35 @@
 """`lettaops` without a verb: the dashboard."""
 
+from typing import TYPE_CHECKING
+
 from lettaops.cli.session import Session
 from lettaops.model.errors import UsageError
 
+if TYPE_CHECKING:
+    from lettaops.app import LettaOpsApp
+    from lettaops.terminal.held import HeldTerminal
 
-def run_dashboard(session: Session) -> int:
-    """Run the dashboard until it is left; its exit status. Raises `UsageError` where none can be drawn."""
+
+def run_dashboard(session: Session, held: "HeldTerminal | None" = None) -> int:
+    """Run the dashboard until it is left; its exit status.
+
+    `held` is the terminal where a first frame stands already. Raises `UsageError` where no screen can be
+    drawn, and what the options and the profile raise; the terminal is given back before.
+    """
+    try:
+        app = _application(session, held)
+    except BaseException:
+        if held is not None:
+            held.leave()
+        raise
+    return app.start()
+
+
+def _application(session: Session, held: "HeldTerminal | None") -> "LettaOpsApp":
     from lettaops.terminal.capabilities import look_around
 
-    capabilities = look_around(ascii=session.options.ascii)
+    settings = session.settings
+    capabilities = look_around(ascii=settings.profile.ascii)
     if capabilities.refusal:
         raise UsageError(capabilities.refusal, next_step="`lettaops status` tells the same in lines")
     target = session.target  # an engine that can't be meant is said before the screen is taken
@@ -16,7 +37,6 @@ def run_dashboard(session: Session) -> int:
     from lettaops.app import LettaOpsApp
     from lettaops.dashboard import Dashboard
 
-    settings = session.settings
     dashboard = Dashboard(
         target,
         project=settings.profile.project,
@@ -25,6 +45,5 @@ def run_dashboard(session: Session) -> int:
         permission=session.permission,
         state=session.state,
         operator=session.operator,
-        ascii=settings.profile.ascii,
     )
-    return LettaOpsApp(dashboard, capabilities=capabilities).start()
+    return LettaOpsApp(dashboard, capabilities=capabilities, held=held)

@@ -4,13 +4,16 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from lettaops import __version__
 from lettaops.cli.session import Options, Session
 from lettaops.model.errors import Exit, LettaopsError
+
+if TYPE_CHECKING:
+    from lettaops.terminal.held import HeldTerminal
 
 # Each names a module and the click command in it; the verbs that act come from the registry.
 _VERBS: Final = {
@@ -74,6 +77,7 @@ def lettaops(
     ascii: bool,
 ) -> None:
     """Run a self-hosted Letta server (0.16.x): see what is up, what is not, and why, and act on it."""
+    held = context.obj  # the terminal, where the first frame stands already
     context.obj = Session(
         Options(
             profile=profile,
@@ -87,13 +91,16 @@ def lettaops(
     if context.invoked_subcommand is None:
         from lettaops.cli.dashboard import run_dashboard
 
-        context.exit(run_dashboard(context.obj))
+        context.exit(run_dashboard(context.obj, held))
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run the command line and give its exit status. Errors are printed on stderr, none as a traceback."""
+def run(arguments: Sequence[str], held: "HeldTerminal | None" = None) -> int:
+    """Run the command line and give its exit status. Errors are printed on stderr, none as a traceback.
+
+    `held`: the terminal, when the first frame of the dashboard was drawn already.
+    """
     try:
-        result = lettaops.main(list(arguments), prog_name="lettaops", standalone_mode=False)
+        result = lettaops.main(list(arguments), prog_name="lettaops", standalone_mode=False, obj=held)
     except LettaopsError as error:
         Session(Options(ascii="--ascii" in arguments)).output.error(error)
         return int(error.exit)
@@ -118,6 +125,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _report(error: Exception) -> None:
     """Put an unforeseen error where it can be sent from, and say so; nothing of it on the screen."""
+    from lettaops.config.paths import state_directory
     from lettaops.operations.crash import fault_line, write_report
 
-    sys.stderr.write(f"{fault_line(write_report(error, os.environ))}\n")
+    sys.stderr.write(f"{fault_line(write_report(error, state_directory(os.environ)))}\n")

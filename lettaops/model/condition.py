@@ -19,9 +19,9 @@ _SIGNALS: Final = {
     129: "SIGHUP",
     130: "SIGINT",
     131: "SIGQUIT",
-    134: "SIGABRT",
-    137: "SIGKILL",
-    139: "SIGSEGV",
+    134: "aborted (SIGABRT)",
+    137: "killed by SIGKILL",
+    139: "crashed (SIGSEGV)",
     141: "SIGPIPE",
     143: "SIGTERM",
 }
@@ -35,7 +35,8 @@ _COMMAND_FAULTS: Final = {
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """A container's state in words. `stopped`: it ended by request; `failed`: by itself, or it keeps failing.
 
-    `note` is what is remarkable about a container that runs.
+    `note` is what is remarkable about a container that runs, `warning` the part of it that a healthcheck
+    which has yet to pass has no share in.
     """
 
     running: bool
@@ -46,6 +47,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     unhealthy: bool = False
     words: Safe = Safe()
     note: Safe = Safe()
+    warning: Safe = Safe()
 
 
 def condition_of(container: Container, now: datetime) -> Condition:
@@ -63,13 +65,12 @@ def condition_of(container: Container, now: datetime) -> Condition:
                 running=False,
                 failed=True,
                 looping=True,
-                words=clean(f"restarts in a loop: {_loop(container, now)}"),
+                words=clean(f"restarts in a loop {_loop(container, now)}"),
             )
         case ContainerStatus.EXITED | ContainerStatus.DEAD:
             clean_exit = state.exit_code in _CLEAN_EXITS and not state.oom_killed and not state.error
-            words = clean(f"{exit_words(container)} {ago(state.finished_at, now)}")
-            if clean_exit:
-                words = clean(f"was stopped {ago(state.finished_at, now)} ({exit_words(container)})")
+            verb = "was stopped" if clean_exit else "ended"
+            words = clean(f"{verb} {ago(state.finished_at, now)}: {exit_words(container)}")
             return Condition(running=False, stopped=clean_exit, failed=not clean_exit, words=words)
         case ContainerStatus.CREATED:
             because = f": {state.error}" if state.error else ""
@@ -82,19 +83,16 @@ def condition_of(container: Container, now: datetime) -> Condition:
 
 
 def exit_words(container: Container) -> Safe:
-    """How a container ended: `exited 137 (out of memory, limit 512 MiB)`."""
+    """How a container ended: `exit 137, out of memory (limit 512 MiB)`. The time goes before it."""
     state = container.state
     code = state.exit_code
+    if code is None:
+        return Safe("exit status unknown")
     if state.oom_killed:
-        limit = f", limit {size(container.memory_limit_bytes)}" if container.memory_limit_bytes else ""
-        return clean(f"exited {code} (out of memory{limit})")
-    if state.error:
-        return clean(f"exited {code} ({state.error})")
-    if code in _SIGNALS:
-        return clean(f"exited {code} ({'killed by ' if code == 137 else ''}{_SIGNALS[code]})")
-    if code in _COMMAND_FAULTS:
-        return clean(f"exited {code} ({_COMMAND_FAULTS[code]})")
-    return clean(f"exited {code}" if code is not None else "exited")
+        limit = f" (limit {size(container.memory_limit_bytes)})" if container.memory_limit_bytes else ""
+        return clean(f"exit {code}, out of memory{limit}")
+    why = state.error or _SIGNALS.get(code) or _COMMAND_FAULTS.get(code)
+    return clean(f"exit {code}, {why}" if why else f"exit {code}")
 
 
 def _running(container: Container, now: datetime) -> Condition:
@@ -104,7 +102,7 @@ def _running(container: Container, now: datetime) -> Condition:
     looping = young and container.restart_count >= LOOP_RESTARTS
     notes = []
     if looping:
-        notes.append(f"restarts in a loop: {_loop(container, now)}")
+        notes.append(f"restarts in a loop {_loop(container, now)}")
     if state.oom_killed:
         notes.append("a process in it was killed for lack of memory")
     health = state.health
@@ -115,19 +113,21 @@ def _running(container: Container, now: datetime) -> Condition:
     checking = health is not None and health.status == "starting"
     if checking:
         notes.append("its healthcheck has not passed yet")
+    lasting = notes[:-1] if checking else notes
     return Condition(
         running=True,
         looping=looping,
         unhealthy=unhealthy,
         starting=(checking or (uptime is not None and uptime < STARTING_SECONDS)) and not looping,
         note=clean("; ".join(notes)),
+        warning=clean("; ".join(lasting)),
     )
 
 
 def _loop(container: Container, now: datetime) -> str:
     state = container.state
     if state.status is ContainerStatus.RESTARTING:
-        last = f"{exit_words(container)} {ago(state.finished_at, now)}"
+        last = f"last ended {ago(state.finished_at, now)}: {exit_words(container)}"
     else:
         last = f"started again {ago(state.started_at, now)}"
-    return f"{container.restart_count} restarts, {last}"
+    return f"({container.restart_count} restarts), {last}"

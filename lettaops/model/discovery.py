@@ -6,12 +6,14 @@ from typing import Final
 
 import msgspec
 
+from lettaops.model.document import parse_port
 from lettaops.model.engine import Container, ContainerSummary
 from lettaops.model.pguri import DatabaseAddress, parse_database_uri
 from lettaops.model.recognise import SERVER_PORT, groups, role_by_names
-from lettaops.model.stack import CHAIN, DatabaseRoute, Member, Role, Shape, Stack
+from lettaops.model.stack import CHAIN, DATABASE_PORT, DatabaseRoute, Member, Role, Shape, Stack
 from lettaops.model.text import Safe, clean
 
+_PORT_OPTION: Final = re.compile(r"(?:^|\s)(?:-p\s*|--port[= ]|-c\s*port=)(\d{1,5})(?=\s|$)")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -119,7 +121,11 @@ def database_route(server: Member, members: Sequence[Member]) -> DatabaseRoute:
         (each for each in databases_first if _answers_to(each.container, address, server.container)), None
     )
     if target is not None:
-        return DatabaseRoute(address=address, container_id=target.container.id)
+        return DatabaseRoute(
+            address=address,
+            container_id=target.container.id,
+            problem=_wrong_port(address, target, server.container),
+        )
     itself = address.host in _LOOPBACK and server.container.network_mode != "host"
     if databases and (itself or (not _is_address(address.host) and "." not in address.host)):
         names = ", ".join(sorted({alias for each in databases for alias in _names(each.container)}))
@@ -131,6 +137,33 @@ def database_route(server: Member, members: Sequence[Member]) -> DatabaseRoute:
             ),
         )
     return DatabaseRoute(address=address)
+
+
+def _wrong_port(address: DatabaseAddress, database: Member, asker: Container) -> Safe:
+    """Words for a port on which that database doesn't listen; empty when nothing tells against it.
+
+    `LETTA_PG_PORT` of Letta's compose file is published on the host and goes into the URI as well, where the
+    port inside the container is meant. On the host's network the published port is right.
+    """
+    container = database.container
+    listens = _listens_on(container)
+    beside = "host" in {asker.network_mode, container.network_mode}
+    if beside or database.role is not Role.DATABASE or address.port == listens:
+        return Safe()
+    if not container.exposed or address.port in container.exposed:
+        return Safe()
+    return clean(
+        f"LETTA_PG_URI names port {address.port}, but Postgres in {database.name} listens on {listens}"
+    )
+
+
+def _listens_on(container: Container) -> int:
+    """The port of a Postgres: by its command, else its environment, else the usual one."""
+    words = " ".join(container.command)
+    named = _PORT_OPTION.search(words)
+    told = named[1] if named else container.environment.get("PGPORT") or ""
+    port = parse_port(told)
+    return port if port else DATABASE_PORT
 
 
 def _joined(candidate: Candidate, members: list[Member]) -> list[Member]:

@@ -231,8 +231,8 @@ class LogDecoder:
 
 
 def _headers_by_size() -> list[tuple[bytes, bytes]]:
-    # Index: bytes of a header and its line, the line feed apart. No header has 8 bytes of anything
-    # less, so the first entries can't be found at the start of a piece of that size.
+    # Index: bytes of a header and its line, the line feed apart. A piece of less than a header's
+    # 8 bytes can't begin with one, so the first entries never match.
     return [
         (_HEADER.pack(STDOUT << 24, max(0, size - 7)), _HEADER.pack(STDERR << 24, max(0, size - 7)))
         for size in range(_SHORT_LINE + 8)

@@ -16,6 +16,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 MAX_DEPTH: Final = 64
+MAX_INCLUDES: Final = 200  # files taken in; a stock folder has two
 NGINX_FOLDER: Final = "/etc/nginx"
 NGINX_MAIN: Final = "/etc/nginx/nginx.conf"
 
@@ -52,7 +53,7 @@ def parse(text: str) -> tuple[Directive, ...]:
 
 def configuration(files: Mapping[str, bytes]) -> tuple[Directive, ...]:
     """All directives of an nginx folder (contents by path), its `include`s taken in where they stand."""
-    return _included(NGINX_MAIN, files, ())
+    return _Folder(files).included(NGINX_MAIN, ())
 
 
 def server_blocks(directives: tuple[Directive, ...]) -> tuple[ServerBlock, ...]:
@@ -80,26 +81,44 @@ def host_for(blocks: tuple[ServerBlock, ...], port: int) -> str | None:
     return None
 
 
-def _included(path: str, files: Mapping[str, bytes], within: tuple[str, ...]) -> tuple[Directive, ...]:
-    if path not in files or path in within:
-        return ()
-    return _expanded(parse(files[path].decode("utf-8", "replace")), files, (*within, path))
+class _Folder:
+    """Files by path, and how many more of them may be taken in: each can include all others several times."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+        self._parsed: dict[str, tuple[Directive, ...]] = {}
+        self._left = MAX_INCLUDES
+
+    def included(self, path: str, within: tuple[str, ...]) -> tuple[Directive, ...]:
+        """The directives of one file; `within`: the files whose includes led to it."""
+        if path not in self._files or path in within or not self._left:
+            return ()
+        self._left -= 1
+        if path not in self._parsed:
+            self._parsed[path] = parse(self._files[path].decode("utf-8", "replace"))
+        return self._expanded(self._parsed[path], (*within, path))
+
+    def _expanded(self, directives: tuple[Directive, ...], within: tuple[str, ...]) -> tuple[Directive, ...]:
+        found: list[Directive] = []
+        for each in directives:
+            if each.name == "include" and each.words:
+                pattern = posixpath.join(NGINX_FOLDER, each.words[0])
+                for path in sorted(path for path in self._files if _matches(path, pattern)):
+                    found += self.included(path, within)
+            elif each.block is not None:
+                found.append(msgspec.structs.replace(each, block=self._expanded(each.block, within)))
+            else:
+                found.append(each)
+        return tuple(found)
 
 
-def _expanded(
-    directives: tuple[Directive, ...], files: Mapping[str, bytes], within: tuple[str, ...]
-) -> tuple[Directive, ...]:
-    found: list[Directive] = []
-    for each in directives:
-        if each.name == "include" and each.words:
-            pattern = posixpath.join(NGINX_FOLDER, each.words[0])
-            for path in sorted(fnmatch.filter(files, pattern)):
-                found += _included(path, files, within)
-        elif each.block is not None:
-            found.append(msgspec.structs.replace(each, block=_expanded(each.block, files, within)))
-        else:
-            found.append(each)
-    return tuple(found)
+def _matches(path: str, pattern: str) -> bool:
+    """As glob(3) does: a star passes no slash and no leading dot."""
+    names, patterns = path.split("/"), posixpath.normpath(pattern).split("/")
+    return len(names) == len(patterns) and all(
+        fnmatch.fnmatchcase(name, each) and (each.startswith(".") or not name.startswith("."))
+        for name, each in zip(names, patterns, strict=True)
+    )
 
 
 def _server(directive: Directive) -> ServerBlock:

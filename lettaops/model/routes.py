@@ -4,10 +4,11 @@ from typing import Final
 
 import msgspec
 
-from lettaops.model.engine import Container
+from lettaops.model.engine import Container, PublishedPort
 from lettaops.model.text import Safe, clean
 
 _ANYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+_LOOPBACKS: Final = {"127.0.0.1": "::1", "localhost": "::1"}  # and the one where only IPv6 is published
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,22 +29,30 @@ def routes_to(container: Container, port: int, *, engine_host: str, local: bool)
 
     `engine_host` is where the engine publishes ports, as seen from here.
     """
-    found: list[Route] = []
     if container.network_mode == "host":
-        return (Route(host=engine_host, port=port, words=clean(f"{engine_host}:{port}")),)
+        return (_route(engine_host, port),)
+    found: list[Route] = []
     for published in container.ports:
         if published.container_port != port or published.protocol != "tcp":
             continue
-        host = engine_host if published.host_ip in _ANYWHERE else published.host_ip
+        host = _published_on(published, container, engine_host)
         if not local and host in {"127.0.0.1", "::1"}:
             continue  # published on the engine's own loopback
-        route = Route(host=host, port=published.host_port, words=clean(f"{host}:{published.host_port}"))
-        if route not in found:
-            found.append(route)
+        found.append(_route(host, published.host_port))
     if local:
-        found += [
-            Route(host=place.address, port=port, words=clean(f"{place.address}:{port}"))
-            for place in container.attachments
-            if place.address
-        ]
-    return tuple(found)
+        for place in container.attachments:
+            found += [_route(address, port) for address in (place.address, place.address6) if address]
+    return tuple(dict.fromkeys(found))
+
+
+def _published_on(published: PublishedPort, container: Container, engine_host: str) -> str:
+    """The host to dial; on our own loopback a port that is published for IPv6 alone needs its address."""
+    if published.host_ip not in _ANYWHERE:
+        return published.host_ip
+    twins = (each.host_ip for each in container.ports if each.host_port == published.host_port)
+    return _LOOPBACKS.get(engine_host, engine_host) if set(twins) == {"::"} else engine_host
+
+
+def _route(host: str, port: int) -> Route:
+    words = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return Route(host=host, port=port, words=clean(words))

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
 
+from lettaops.model.assessment import assess
 from lettaops.model.engine import Event, StatsSample, cpu_percent, rate
 from lettaops.model.errors import Denied, LettaopsError, Unreachable, UsageError
 from lettaops.model.host import HostSample
@@ -22,7 +23,7 @@ from lettaops.model.source import Link, SourceStatus, backoff
 from lettaops.model.stack import Stack
 from lettaops.model.text import Safe
 from lettaops.model.timeline import Entry, entry_of
-from lettaops.model.verdict import Assessment, Overall, assess
+from lettaops.model.verdict import Assessment, Overall
 from lettaops.monitor.ask import Asker
 from lettaops.monitor.observe import Observation, observe
 from lettaops.monitor.snapshot import Load, Snapshot

@@ -2,13 +2,12 @@
 
 import os
 import traceback
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from lettaops import __version__
-from lettaops.config.paths import state_directory
+from lettaops.config.paths import StateDirectory
 from lettaops.model.errors import LettaopsError
 from lettaops.model.secrets import redact
 from lettaops.model.text import Safe, clean, clean_block
@@ -16,13 +15,12 @@ from lettaops.model.text import Safe, clean, clean_block
 _numbers = count(1)
 
 
-def write_report(error: BaseException, environ: Mapping[str, str]) -> Path | None:
+def write_report(error: BaseException, directory: StateDirectory) -> Path | None:
     """Write the report into the state directory; None when that can't be done."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     name = f"crash-{stamp}-{os.getpid()}-{next(_numbers)}.txt"
     text = "".join(traceback.format_exception(error))
     try:
-        directory = state_directory(environ)
         descriptor = directory.open(name, os.O_WRONLY | os.O_EXCL)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o600)

@@ -10,8 +10,9 @@ by `delay_update` any more), `_batch_count`, `_closed`, `_running`, `_driver`, `
 import asyncio
 import os
 import signal
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -29,6 +30,7 @@ from lettaops.terminal.capabilities import Capabilities, look_around
 from lettaops.terminal.clipboard import Copied, copy
 from lettaops.terminal.driver import OperatorDriver
 from lettaops.terminal.held import HeldTerminal
+from lettaops.terminal.signals import Signals
 from lettaops.terminal.silence import silence_loop, silenced
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class TerminalApp(App[None]):
         self.theme = "ansi-dark" if self.capabilities.ansi else "textual-dark"
         self._reports: list[Path | None] = []
         self._last_words: list[Safe] = []
-        self._watchdog: threading.Timer | None = None
+        self.signals: Signals | None = None
 
     # Running
 
@@ -86,10 +88,11 @@ class TerminalApp(App[None]):
         """Run, with the signals that end a process ending it cleanly."""
         loop = asyncio.get_running_loop()
         silence_loop(loop, self.report)
-        on_terminal = not arguments.get("headless")
-        if on_terminal:
+        if not arguments.get("headless"):
+            self.signals = Signals(loop, self.EXIT_DEADLINE, self._end_hard)
             for number in _SIGNALS:
-                loop.add_signal_handler(number, self._end_by_signal, number)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it stays ignored
+                    self.signals.on(number, partial(self.exit, return_code=128 + number), deadly=True)
         await super().run_async(**arguments)
 
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
@@ -103,20 +106,23 @@ class TerminalApp(App[None]):
         """The terminal was closed: end as SIGHUP ends it."""
         self.exit(return_code=128 + signal.SIGHUP)
 
-    def _end_by_signal(self, number: signal.Signals) -> None:
-        self.exit(return_code=128 + number)
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """Give the terminal to another program. Its Ctrl-C reaches us too, and is not meant for us."""
+        quiet = nullcontext() if self.signals is None else self.signals.muted(signal.SIGINT, signal.SIGQUIT)
+        with quiet, super().suspend():
+            yield
 
     def _set_deadline(self) -> None:
         """From now on the process ends soon, even with a thread that hangs in a library."""
-        if self._watchdog is None and isinstance(self._driver, OperatorDriver):
-            self._watchdog = threading.Timer(self.EXIT_DEADLINE, self._end_hard)
-            self._watchdog.daemon = True
-            self._watchdog.start()
+        if self.signals is not None:
+            self.signals.arm()
 
     def _end_hard(self) -> None:
         self.held.leave()
         self._say()
-        os._exit(self.return_code or 0)
+        ended_by = self.signals.last_deadly if self.signals is not None else 0
+        os._exit(self.return_code or (128 + ended_by if ended_by else 0))
 
     def _say(self) -> None:
         words, self._last_words = self._last_words, []
@@ -200,7 +206,7 @@ class TerminalApp(App[None]):
         """Write a report about a fault; the first few of a run only. Returns its place."""
         if len(self._reports) >= _MOST_REPORTS:
             return None
-        self._reports.append(write_report(error, os.environ))
+        self._reports.append(write_report(error, self.state_directory))
         return self._reports[-1]
 
     def panic(self, *renderables: RenderableType) -> None:
@@ -214,7 +220,9 @@ class TerminalApp(App[None]):
         if self._exception is None:  # for tests without a terminal, which raise it
             self._exception = error
             self._exception_event.set()
-        self._fault(error)
+        self._return_code = 1
+        if not self.is_headless:
+            self._fault(error)
         self._set_deadline()
         self._close_messages_no_wait()
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import Event, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from textual import constants, events
 from textual._xterm_parser import XTermParser
@@ -71,6 +71,9 @@ class OperatorDriver(LinuxDriver):
         self._closing = Event()
         self._wake: tuple[int, int] | None = None
         self._reader: Thread | None = None
+        # Textual's constructor has set handlers that write from within a signal: locks may be held there.
+        self._on_signal(signal.SIGTSTP, self._stop)
+        self._on_signal(signal.SIGCONT, self._go_on)
 
     # Output
 
@@ -163,8 +166,7 @@ class OperatorDriver(LinuxDriver):
         self._writer = Writer(self.held.output_fd, lambda: self._from_thread(self._lose))
         self._waits = False
         self._take_over()
-        with suppress(ValueError, RuntimeError):  # not in the main thread
-            self._loop.add_signal_handler(signal.SIGWINCH, self._send_size)
+        self._on_signal(signal.SIGWINCH, self._send_size)
         self._send_size()
         if self.mouse_taken:
             self._enable_mouse_support()
@@ -193,8 +195,8 @@ class OperatorDriver(LinuxDriver):
         if reader is None or wake is None:
             return
         self._reader = self._wake = None
-        with suppress(ValueError, RuntimeError):
-            self._loop.remove_signal_handler(signal.SIGWINCH)
+        if self._terminal_app.signals is not None:
+            self._terminal_app.signals.off(signal.SIGWINCH)
         if self.mouse_taken:
             self._disable_mouse_support()
         self._closing.set()
@@ -217,14 +219,12 @@ class OperatorDriver(LinuxDriver):
         if writer is not None:
             writer.stop(_DRAIN_SECONDS)
 
-    def _sigtstp_application(self, *_: Any) -> None:
-        """Stopped by the operator. In a signal handler nothing may be written: locks may be held."""
-        self._from_thread(self._stop)
-
-    def _sigcont_application(self, *_: Any) -> None:
-        self._from_thread(self._go_on)
+    def _on_signal(self, number: signal.Signals, call: Callable[[], None]) -> None:
+        if self._terminal_app.signals is not None:
+            self._terminal_app.signals.on(number, call)
 
     def _stop(self) -> None:
+        """Stopped by the operator: give the terminal back first."""
         if self._auto_restart and not self._away:
             self.suspend_application_mode()
             self._must_signal_resume = True

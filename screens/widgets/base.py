@@ -168,6 +168,11 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
                 return False
         return self._ascii
 
+    @property
+    def room(self) -> int:
+        """Cells of a row that are seen: Textual counts the scrollbar to a widget's size."""
+        return max(0, self.size.width - self.scrollbar_size_vertical)
+
     def glyphs(self, text: str) -> str:
         """The text as it can be drawn; the same number of characters."""
         return to_ascii(text) if self.ascii else text
@@ -191,7 +196,7 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
             return
         changed = [y for y, line in enumerate(lines) if line != asked[y]]
         if changed:
-            self.refresh(*_bands(changed, self.size.width))
+            self.refresh(*_bands(changed, self.room))
 
     def repaint_all(self) -> None:
         """Asks for a repaint of everything, once until it happened; a hidden widget is asked only once."""
@@ -276,8 +281,10 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         size = Size(1, lines)
         if size == self.virtual_size:
             return
+        styles = self.styles
         overflows = lines > self.container_size.height
-        if self.is_mounted and overflows == self.show_vertical_scrollbar and not self.styles.auto_dimensions:
+        stays = styles.overflow_y == "scroll" or overflows == self.show_vertical_scrollbar
+        if self.is_mounted and stays and not styles.auto_dimensions:
             self.set_reactive(Widget.virtual_size, size)
             self.scroll_y = self.validate_scroll_y(self.scroll_y)
             self._draw_scrollbar()
@@ -294,6 +301,10 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         if round(old_value) != round(new_value):
             self.scrolled(round(new_value) - round(old_value))
             self.repaint_changed()
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        """The scrollbar takes or leaves a column."""
+        self.repaint_changed()
 
     def scrolled(self, lines: int) -> None:
         """Called after the window moved by so many lines."""

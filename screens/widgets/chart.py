@@ -201,7 +201,7 @@ class StripChart(LineView):
     def _chart_width(self) -> int:
         title = cell_len(self._title) + 1 if self._title else 0
         label = self._label_width + 1 if self._label_width else 0
-        return max(0, self.size.width - title - label)
+        return max(0, self.room - title - label)
 
     def _per_cell(self) -> int:
         return 2 if self._kind == "braille" and not self.ascii else 1
@@ -228,7 +228,7 @@ class StripChart(LineView):
         self._label_width = max(self._label_width, *map(cell_len, labels))
         width = self._chart_width()
         labels = self._labels(height)
-        title = cut(self.glyphs(self._title), self.size.width, ellipsis=self.glyphs("…"))
+        title = cut(self.glyphs(self._title), self.room, ellipsis=self.glyphs("…"))
         lead = cell_len(title) + 1 if title else 0
         rows: list[tuple[Piece, ...]] = []
         for number, bars in enumerate(self._bars(width, height)):

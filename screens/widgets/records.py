@@ -38,6 +38,13 @@ class RecordView(LineList):
         Binding("N", "seek(-1)", "Previous hit", show=False, id="records.previous-hit"),
     ]
 
+    # Always a scrollbar: one that comes with the overflow would change where lines are wrapped.
+    DEFAULT_CSS = """
+    RecordView {
+        overflow-y: scroll;
+    }
+    """
+
     class FollowChanged(FromView):
         """It follows now, or no longer does."""
 
@@ -223,7 +230,7 @@ class RecordView(LineList):
 
     def action_side(self, direction: int) -> None:
         """Left and right."""
-        side = min(max(0, self._side + direction * SIDE_STEP), max(0, self._held.widest - self.size.width))
+        side = min(max(0, self._side + direction * SIDE_STEP), max(0, self._held.widest - self.room))
         if side != self._side and not self._held.wrap:
             self._side = side
             self.repaint_changed()
@@ -284,10 +291,15 @@ class RecordView(LineList):
         if lines < 0 and not self._settling and self.scroll_offset.y < self.max_scroll_y:
             self._set_following(False)
 
+    def repaint_changed(self) -> None:
+        """Once, after the window has settled."""
+        if not self._settling:
+            super().repaint_changed()
+
     def on_resize(self) -> None:
         """Another width breaks lines elsewhere."""
         super().on_resize()
-        changed, self._held.width = self.size.width != self._held.width, self.size.width
+        changed, self._held.width = self.room != self._held.width, self.room
         if changed and self._held.wrap:
             self._reindex()
         else:

@@ -1,6 +1,7 @@
 """A table that repaints only the rows that changed."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import ClassVar, Final
 
 from textual import events
@@ -253,7 +254,7 @@ class Table(LineList):
     def line(self, y: int) -> Line:
         """A screen row: the header, a row, the text for no rows, or nothing."""
         at = self.scroll_offset.y + y - self._head
-        self._grid.fit(self.size.width)
+        self._grid.fit(self.room)
         if y < self._head:
             order = self._order or Order("")
             return Line(self._grid.header(order.column, order.descending), "header", y=at + 1)
@@ -274,7 +275,7 @@ class Table(LineList):
 
     def texts(self, first: int, last: int) -> Iterable[tuple[int, str]]:
         """The shown rows as they are drawn, without spaces at the end."""
-        self._grid.fit(self.size.width)
+        self._grid.fit(self.room)
         for at in range(max(0, first), min(last + 1, len(self._shown))):
             yield at, "".join(piece.text for piece in self._grid.pieces(self._shown[at])).rstrip()
 
@@ -330,7 +331,7 @@ class Table(LineList):
         """The nearest row that takes the cursor, first downwards; the number of rows when none does."""
         count = len(self._shown)
         at = min(at, count - 1)
-        for place in (*range(max(0, at), count), *range(at - 1, -1, -1)):
+        for place in chain(range(max(0, at), count), range(at - 1, -1, -1)):
             if not self._shown[place].spans:
                 return place
         return count

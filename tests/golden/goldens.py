@@ -12,7 +12,7 @@ import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.style import Style
 from textual.app import App
@@ -23,7 +23,7 @@ DIRECTORY: Final = Path(__file__).parent / "files"
 _COLOURS: Final = "krgybmcw"
 
 
-def screen_lines(app: App[object], *, tones: bool = False) -> list[str]:
+def screen_lines(app: App[Any], *, tones: bool = False) -> list[str]:
     """The whole screen as it is drawn now."""
     return _lines(app.screen._compositor.render_strips(), tones=tones)
 

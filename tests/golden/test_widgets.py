@@ -25,8 +25,8 @@ def name(widget: str, width: int, ascii: bool) -> str:
 
 
 def service(key: str, symbol: str, tone: Tone, verdict: str, why: str, *rest: str) -> Row:
-    texts = (Cell(Safe(symbol), tone), Safe(key), Cell(Safe(verdict), tone), Safe(why), *map(Safe, rest))
-    return Row(key, texts)
+    cells: list[Cell | Safe] = [Cell(Safe(symbol), tone), Safe(key), Cell(Safe(verdict), tone)]
+    return Row(key, (*cells, Safe(why), *map(Safe, rest)))
 
 
 SERVICES = (

@@ -10,13 +10,14 @@ import msgspec
 
 from lettaops.config.paths import StateDirectory
 from lettaops.dashboard import Dashboard
+from lettaops.model.assessment import assess
 from lettaops.model.host import HostSample
 from lettaops.model.probe import Answers, Outcome
 from lettaops.model.source import Link, SourceStatus
 from lettaops.model.stack import Stack
 from lettaops.model.text import Safe
 from lettaops.model.timeline import Entry, Weight
-from lettaops.model.verdict import Assessment, Overall, assess
+from lettaops.model.verdict import Assessment, Overall
 from lettaops.monitor.snapshot import Load, Snapshot
 from lettaops.operations.execute import Permission, StepResult
 from lettaops.operations.plan import Plan

@@ -216,7 +216,11 @@ async def test_equal_snapshot_repaints_nothing(tmp_path: Path) -> None:
             painted.append(renderable)
             display(screen, renderable)  # type: ignore[arg-type]
 
-        app._display = counting  # type: ignore[method-assign,assignment]
+        app._display = counting  # type: ignore[method-assign]
+        painted.append(None)
+        while painted:  # what the start still paints
+            painted.clear()
+            await pilot.pause(0.1)
         same = msgspec.structs.replace(dashboards.healthy())
         seen = dashboard.last
         dashboard.tell(same)
@@ -225,16 +229,18 @@ async def test_equal_snapshot_repaints_nothing(tmp_path: Path) -> None:
         assert painted == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 async def test_random_keys_never_break_it(tmp_path: Path, seed: int) -> None:
     """Hundreds of presses while the backends fail and recover; an exception would fail the test."""
     dice = Random(seed)
-    keys = [*"jkdeviVofrsKpmIy<>/1?nN[]", "up", "down", "home", "end", "pageup", "pagedown", "enter", "escape",
-            "space", "tab", "shift+tab", "ctrl+p", "left", "right", "backspace"]  # fmt: skip
+    named = "up down home end pageup pagedown enter escape space tab shift+tab ctrl+p left right backspace"
+    keys = [*"jkdeviVofrsKpmIy<>/1?nN[]", *named.split()]
     names = list(dashboards.STATES)
     async with health(tmp_path, dashboards.healthy(), size=(100, 30)) as (app, dashboard, pilot):
-        for _ in range(60):
-            await pilot.press(*(dice.choice(keys) for _ in range(8)))
+        for _ in range(40):
+            for _ in range(12):
+                app.simulate_key(dice.choice(keys))
+            await pilot.pause()
             dashboard.tell(dashboards.STATES[dice.choice(names)]())
             if dice.random() < 0.2:
                 await pilot.resize_terminal(dice.randint(1, 200), dice.randint(1, 60))

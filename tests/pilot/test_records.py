@@ -219,7 +219,7 @@ def test_a_million_short_records() -> None:
 
 async def test_sideways() -> None:
     app = view([record("0123456789" * 6 + "服务器" * 10)])
-    async with app.run_test(size=(20, 3)) as pilot:
+    async with app.run_test(size=(21, 3)) as pilot:
         await pilot.press("right")
         assert rows(app.widget)[0] == "89012345678901234567"
         app.widget.append([record("short")])
@@ -233,7 +233,7 @@ async def test_sideways() -> None:
 async def test_wrapping() -> None:
     long = "0123456789" * 3 + "end"
     app = view([record("a"), record(long), record("服务器" * 5)])
-    async with app.run_test(size=(15, 8)) as pilot:
+    async with app.run_test(size=(16, 8)) as pilot:
         app.widget.set_wrap(True)
         await until(lambda: not app.widget.working)
         assert rows(app.widget) == [
@@ -246,8 +246,8 @@ async def test_wrapping() -> None:
             "器",
             "",
         ]
-        await pilot.resize_terminal(40, 8)
-        await until(lambda: app.widget.size.width == 40 and not app.widget.working)
+        await pilot.resize_terminal(41, 8)
+        await until(lambda: app.widget.room == 40 and not app.widget.working)
         assert rows(app.widget)[:4] == ["a", long, "服务器" * 5, ""]
         app.widget.set_wrap(False)
         assert rows(app.widget)[:4] == ["a", long, "服务器" * 5, ""]
@@ -370,7 +370,7 @@ async def test_selecting_reads_only_the_selected_records() -> None:
 
 async def test_selecting_in_a_wrapped_record_with_wide_characters() -> None:
     app = view([record("服务器0123456789abcdef")], wrap=True)
-    async with app.run_test(size=(10, 5)) as pilot:
+    async with app.run_test(size=(11, 5)) as pilot:
         assert rows(app.widget)[:2] == ["服务器0123", "456789abcd"]
         await pilot.mouse_down(offset=Offset(2, 0))
         await pilot.hover(offset=Offset(1, 1))

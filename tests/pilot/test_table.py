@@ -332,6 +332,16 @@ async def test_the_header_stays_and_columns_go_in_a_narrow_table() -> None:
         await until(lambda: "WHY" in rows(app.widget)[0])
 
 
+async def test_the_scrollbar_hides_no_column() -> None:
+    app = table(numbered(50))
+    async with app.run_test(size=(40, 8)) as pilot:
+        await pilot.pause()
+        assert rows(app.widget)[1].endswith(" 1%")
+        assert len(rows(app.widget)[1]) == 39
+        app.widget.set_rows(numbered(3))
+        await until(lambda: len(rows(app.widget)[1]) == 40)
+
+
 async def test_other_columns() -> None:
     app = table()
     async with app.run_test(size=(40, 8)):

@@ -1,5 +1,6 @@
 """A small application on `TerminalApp` for the pty tests: `python -m tests.pty.app VARIANT`."""
 
+import asyncio
 import sys
 import threading
 import time
@@ -58,7 +59,9 @@ class TestedApp(TerminalApp):
         ("i", "input"),
         ("y", "yank"),
         ("m", "mouse"),
-        ("b", "bell"),
+        ("b", "ring"),
+        ("s", "block"),
+        ("x", "shell"),
         ("z", "suspend_process"),
     ]
 
@@ -78,8 +81,6 @@ class TestedApp(TerminalApp):
         self.notify("thread runs")
 
     def action_task(self) -> None:
-        import asyncio
-
         async def fail() -> None:
             raise RuntimeError("a task nobody waits for")
 
@@ -99,12 +100,27 @@ class TestedApp(TerminalApp):
         driver.release_mouse() if driver.mouse_taken else driver.take_mouse()
         self.notify(f"mouse {driver.mouse_taken}")
 
-    def action_bell(self) -> None:
+    def action_ring(self) -> None:
         self.bell()
+
+    def action_block(self) -> None:
+        self.bell()
+        time.sleep(60)
+
+    async def action_shell(self) -> None:
+        with self.suspend():
+            program = ("sh", "-c", "echo the other program; exec cat")
+            await (await asyncio.create_subprocess_exec(*program)).wait()
+
+
+class BrokenApp(TestedApp):
+    """Fails before it has a driver."""
+
+    CSS = "this is { no: css"
 
 
 def main() -> int:
-    return TestedApp().start()
+    return (BrokenApp if sys.argv[1:] == ["broken"] else TestedApp)().start()
 
 
 if __name__ == "__main__":

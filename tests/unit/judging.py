@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from lettaops.model.assessment import assess
 from lettaops.model.engine import Container
 from lettaops.model.probe import Answers, Outcome, ServerProbe
 from lettaops.model.source import SourceStatus
 from lettaops.model.text import Safe
-from lettaops.model.verdict import Assessment, Verdict, assess
+from lettaops.model.verdict import Assessment, Verdict
 from tests.unit.build import LIVE, NOW, database, failed, proxy, server, stack_of
 
 D, S, P = database().id, server().id, proxy().id

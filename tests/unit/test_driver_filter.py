@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -106,7 +107,7 @@ def test_real_frames_of_textual_pass(columns: int, rows: int) -> None:
     from textual.strip import Strip
 
     segments = [Segment("─●x ", Style.parse("bold red on #102030")), Segment("ab")]
-    strips = [[Strip(segments)] for _ in range(rows)]
+    strips: list[Iterable[Strip]] = [[Strip(segments)] for _ in range(rows)]
     update = LayoutUpdate(strips, Region(0, 0, columns, rows))
     frame = update.render_segments(Console(color_system="truecolor", force_terminal=True))
     assert allowed(frame) == frame

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import socket
+import sys
+import termios
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +30,7 @@ from lettaops.model.frames import LogLine
 from lettaops.model.secrets import Secret
 from lettaops.model.text import Safe
 from lettaops.sources.engine import Engine, StatsStrategy, stats_cost
+from lettaops.sources.engine.connection import Connection
 from lettaops.sources.engine.wire import MAX_BODY_BYTES, MAX_REQUESTS
 from lettaops.sources.target import EngineTarget
 from tests.fakes.engine import (
@@ -227,6 +231,16 @@ async def test_an_answer_of_until_the_close_is_read_whole(fake: FakeEngine, engi
     assert len({request.connection for request in fake.asked("/containers/json")}) == 2
 
 
+async def test_a_connection_that_the_engine_won_t_keep_is_not_used_again(
+    fake: FakeEngine, engine: Engine
+) -> None:
+    fake.on("/networks", raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n[]"))
+    for _ in range(2):
+        assert await engine.networks() == []
+    first, second = fake.asked("/networks")
+    assert first.connection != second.connection
+
+
 async def test_interim_answers_are_skipped(fake: FakeEngine, engine: Engine) -> None:
     fake.on(
         "/containers/json",
@@ -249,7 +263,7 @@ async def test_closing_the_client_wakes_those_who_wait(fake: FakeEngine) -> None
         await engine.aclose()
         for task in waiting:
             with pytest.raises(Unreachable):
-                await task
+                await asyncio.wait_for(task, 5)
     with pytest.raises(Unreachable):
         await engine.ping()
 
@@ -534,21 +548,30 @@ async def test_a_log_without_a_reader_holds_the_engine_back(fake: FakeEngine, en
             await anext(log)
 
 
-async def test_a_flood_lets_others_have_their_turn(fake: FakeEngine, engine: Engine) -> None:
-    fake.on(LOGS, stream(framed(1, b"x" * 60_000 + b"\n") * 400))
-    turns = 0
+async def test_a_flood_lets_others_have_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The bytes are all there before the first read, and each read takes one: none has to wait.
+    monkeypatch.setattr("lettaops.sources.engine.connection._READ_BYTES", 1)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(b"x" * 50_000)
+        ours.setblocking(False)
+        target = EngineTarget(kind="unix", path="", name=Safe("pair"), origin=Safe("--host"))
+        connection = Connection(target, ours)
+        turns = 0
 
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
 
-    counting = asyncio.create_task(count())
-    try:
-        assert len(await read_log(engine)) == 400
-    finally:
-        counting.cancel()
+        counting = asyncio.create_task(count())
+        try:
+            for _ in range(50_000):
+                assert await connection.receive() == b"x"
+        finally:
+            counting.cancel()
+            connection.close()
     assert turns > 3
 
 
@@ -694,9 +717,31 @@ async def test_input_is_sent_whole_and_ended(fake: FakeEngine, engine: Engine) -
 
 
 async def test_a_command_that_ends_without_reading_its_input(fake: FakeEngine, engine: Engine) -> None:
+    data = b"x" * 100_000
+
+    async def start(request: Request) -> None:
+        request.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a duplex transport
+        request.writer.write(b"HTTP/1.1 101 UPGRADED\r\n\r\n")
+        sock = request.writer.get_extra_info("socket")
+        await until(lambda: unread_bytes(sock.fileno()) == len(data))
+        request.writer.write(framed(2, b"bad option\n"))
+        # What is unread at the close makes the kernel reset the connection.
+        request.writer.close()
+
+    commands(fake, b"", states=[{"Running": False, "ExitCode": 2}])
+    fake.on("/exec/e1/start", start)
+    result = await engine.exec(CONTAINER_ID, ["pg_restore"], stdin=data, timeout=10)
+    assert (result.exit_code, result.stderr) == (2, b"bad option\n")
+
+
+async def test_a_command_that_ends_in_the_middle_of_its_input(fake: FakeEngine, engine: Engine) -> None:
     commands(fake, framed(2, b"bad option\n"), states=[{"Running": False, "ExitCode": 2}])
     result = await engine.exec(CONTAINER_ID, ["pg_restore"], stdin=b"x" * 10_000_000, timeout=10)
     assert (result.exit_code, result.stderr) == (2, b"bad option\n")
+
+
+def unread_bytes(descriptor: int) -> int:
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 async def until(condition: object, seconds: float = 5.0) -> None:

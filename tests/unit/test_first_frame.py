@@ -114,13 +114,8 @@ async def test_an_engine_that_answers_wrong_is_nothing_known(engine: FakeEngine,
 
 
 async def test_strange_rows_do_no_harm(engine: FakeEngine) -> None:
-    rows = [
-        None,
-        1,
-        {},
-        {"Id": 5, "Names": None, "Labels": [], "Ports": 3},
-        {"Names": [None], "Ports": [7, {}]},
-    ]
+    odd: dict[str, object] = {"Id": 5, "Names": None, "Labels": [], "Ports": 3}
+    rows: list[object] = [None, 1, {}, odd, {"Names": [None], "Ports": [7, {}]}]
     async with engine:
         assert await asked(engine, answer(rows)) is not None
 

@@ -60,7 +60,7 @@ CASES = {
     "nothing asked yet": Case(
         overall=Overall.UNKNOWN,
         verdicts="unknown unknown unknown",
-        says=("letta_db", "letta_server", "letta_nginx", "not asked yet"),
+        says=("letta_db, letta_server, letta_nginx: not asked yet.",),
         asked_db=None,
         asked_letta=None,
         asked_nginx=None,
@@ -68,21 +68,21 @@ CASES = {
     "database was stopped": Case(
         overall=Overall.DOWN,
         verdicts="stopped degraded ok",
-        says=("letta_db", "exited 0", "letta_server", "can't use its database", "letta_nginx is fine"),
+        says=("letta_db", "exit 0", "letta_server", "can't use its database", "letta_nginx is fine"),
         db={"state": exited(0)},
         asked_letta=answering(OUR_ERROR),
     ),
     "database was stopped by SIGTERM": Case(
         overall=Overall.DOWN,
         verdicts="stopped degraded ok",
-        says=("letta_db", "143", "SIGTERM", "letta_server"),
+        says=("letta_db was stopped 40 s ago: exit 143, SIGTERM;", "letta_server"),
         db={"state": exited(143)},
         asked_letta=answering(OUR_ERROR),
     ),
     "database failed": Case(
         overall=Overall.DOWN,
         verdicts="down degraded ok",
-        says=("letta_db", "exited 1", "40 s ago", "letta_server answers"),
+        says=("letta_db ended 40 s ago: exit 1;", "letta_server answers"),
         db={"state": exited(1)},
         asked_letta=answering(OUR_ERROR),
     ),
@@ -96,7 +96,7 @@ CASES = {
     "database crashed": Case(
         overall=Overall.DOWN,
         verdicts="down degraded ok",
-        says=("letta_db", "139", "SIGSEGV", "letta_server"),
+        says=("letta_db", "exit 139, crashed (SIGSEGV);", "letta_server"),
         db={"state": exited(139)},
         asked_letta=answering(OUR_ERROR),
     ),
@@ -146,9 +146,8 @@ CASES = {
         overall=Overall.DOWN,
         verdicts="ok down degraded",
         says=(
-            "letta_server",
-            "137",
-            "out of memory, limit 512 MiB",
+            "letta_server ended 40 s ago: exit 137",
+            "out of memory (limit 512 MiB)",
             "letta_nginx",
             "502",
             "letta_db is fine",
@@ -159,14 +158,14 @@ CASES = {
     "server was stopped": Case(
         overall=Overall.DOWN,
         verdicts="ok stopped degraded",
-        says=("letta_server", "exited 0", "letta_nginx", "502", "because letta_server"),
+        says=("letta_server", "exit 0", "letta_nginx", "502", "because letta_server"),
         letta={"state": exited(0)},
         asked_nginx=BAD_GATEWAY,
     ),
     "server restarts in a loop": Case(
         overall=Overall.DOWN,
         verdicts="ok down degraded",
-        says=("letta_server restarts in a loop", "7 restarts", "exited 1", "letta_nginx"),
+        says=("letta_server restarts in a loop", "7 restarts", "exit 1", "letta_nginx"),
         letta={"state": LOOPING, "restart_count": 7},
         asked_nginx=BAD_GATEWAY,
     ),
@@ -186,8 +185,13 @@ CASES = {
     ),
     "server is starting": Case(
         overall=Overall.DEGRADED,
-        verdicts="ok starting degraded",
-        says=("letta_server is starting", "8283", "letta_nginx", "letta_db is fine"),
+        verdicts="ok starting starting",
+        says=(
+            "letta_server is starting",
+            "8283",
+            "letta_nginx is up and answers 502, because letta_server is starting",
+            "letta_db is fine",
+        ),
         letta={"state": running(5)},
         asked_letta=NOBODY,
         asked_nginx=BAD_GATEWAY,
@@ -221,7 +225,7 @@ CASES = {
     "password is not known, database was seen": Case(
         overall=Overall.HEALTHY,
         verdicts="ok ok ok",
-        says=("3 services",),
+        says=("3 services", "letta_server asks for a password", "checked directly"),
         asked_letta=answering(NO_PASSWORD),
     ),
     "password is not known, database was not seen": Case(
@@ -234,7 +238,13 @@ CASES = {
     "proxy has the wrong upstream": Case(
         overall=Overall.DEGRADED,
         verdicts="ok ok degraded",
-        says=("letta_nginx", "502 while letta_server answers directly", "upstream", "are fine"),
+        says=(
+            "letta_nginx",
+            "502 while letta_server answers directly",
+            "upstream",
+            "(Host letta.localhost",
+            "are fine",
+        ),
         asked_nginx=BAD_GATEWAY,
     ),
     "proxy passes another Host on": Case(
@@ -246,7 +256,7 @@ CASES = {
     "proxy failed": Case(
         overall=Overall.DEGRADED,
         verdicts="ok ok down",
-        says=("letta_nginx", "exited 1", "letta_db, letta_server are fine"),
+        says=("letta_nginx", "exit 1", "letta_db, letta_server are fine"),
         nginx={"state": exited(1)},
     ),
     "proxy is silent": Case(
@@ -303,7 +313,7 @@ def test_what_is_broken_is_never_called_fine() -> None:
 
 def test_a_cause_is_told_once() -> None:
     sentence = of_case(CASES["database failed"]).sentence
-    assert sentence.count("exited 1") == 1
+    assert sentence.count("exit 1") == 1
 
 
 _STATES = st.sampled_from(

@@ -37,6 +37,7 @@ class Connection:
         self._watching = False
         self._sending = asyncio.Lock()
         self._turn_ends = 0.0
+        self._asked = False
 
     @classmethod
     async def open(cls, target: EngineTarget) -> "Connection":
@@ -122,6 +123,7 @@ class Connection:
     async def send(self, data: bytes) -> None:
         """Hand bytes to the socket; waits while the engine is behind. Raises `Unreachable` when cut."""
         self._turn_ends = self._loop.time() + _BUSY_SECONDS
+        self._asked = True
         async with self._sending:
             try:
                 if self._tls is not None:
@@ -179,6 +181,9 @@ class Connection:
         if self._loop.time() > self._turn_ends:
             await asyncio.sleep(0)
             self._turn_ends = self._loop.time() + _BUSY_SECONDS
+        if self._asked:  # an answer is never there at once: spare the vain try
+            self._asked = False
+            await self._readable()
         while not self.closed:
             try:
                 return self._socket.recv(_READ_BYTES)
@@ -198,6 +203,8 @@ class Connection:
                 await self._writable()
 
     async def _readable(self) -> None:
+        if self.closed:
+            raise _closed_by_us()
         self._reader = self._loop.create_future()
         # Once watched, a socket stays so: starting and stopping for each wait doubles its cost.
         if not self._watching:

@@ -1,0 +1,70 @@
+"""A probe that failed, as a clause. Pure words."""
+
+from typing import Final
+
+from lettaops.model.probe import Outcome, Probe
+from lettaops.model.stack import CACHE_PORT, DATABASE_PORT, Role
+from lettaops.model.text import Safe
+from lettaops.model.units import milliseconds
+
+PORTS: Final = {Role.SERVER: 8283, Role.DATABASE: DATABASE_PORT, Role.CACHE: CACHE_PORT, Role.PROXY: 80}
+
+
+def refusal(probe: Probe, port: int | None, *, running: bool) -> str:
+    """What a service does when asked; the service is the subject. `running`: its container is seen to."""
+    where = "its port" if port is None else str(port)
+    match probe.outcome:
+        case Outcome.REFUSED | Outcome.CLOSED:
+            silent = f"runs, but nothing answers on {where}" if running else f"doesn't answer on {where}"
+            return f"{silent} ({route(probe)}connection {probe.outcome})"
+        case Outcome.TIMEOUT:
+            return f"takes connections, but gives no reply in {waited(probe)}{quoted(probe.detail)}"
+        case Outcome.UNRESOLVED:
+            return f"has a name that doesn't resolve{quoted(probe.detail)}"
+        case Outcome.STATUS:
+            return f"answers HTTP {probe.status}{quoted(probe.detail)}"
+        case Outcome.DENIED:
+            return f"refuses us{quoted(probe.detail)}"
+        case Outcome.STARTING:
+            return f"isn't ready{quoted(probe.detail)}"
+        case Outcome.FULL:
+            return f"has no connection slot left{quoted(probe.detail)}"
+        case Outcome.UNREACHED:
+            return f"can't be reached from here{quoted(probe.detail)}"
+        case _:
+            return f"gives an answer that makes no sense{quoted(probe.detail)}"
+
+
+def lost(probe: Probe) -> str:
+    """What became of a request; the request is the subject."""
+    match probe.outcome:
+        case Outcome.STATUS:
+            return f"is answered with HTTP {probe.status}{quoted(probe.detail)}"
+        case Outcome.TIMEOUT:
+            return f"got no reply in {waited(probe)}"
+        case Outcome.REFUSED | Outcome.CLOSED:
+            return f"got no answer ({route(probe)}connection {probe.outcome})"
+        case Outcome.GARBAGE:
+            return f"got an answer that makes no sense{quoted(probe.detail)}"
+        case _:
+            return f"failed ({probe.outcome}){quoted(probe.detail)}"
+
+
+def quoted(detail: str) -> str:
+    """What was said, after a colon."""
+    return f": {detail}" if detail else ""
+
+
+def aside(detail: str) -> str:
+    """What was said, in parentheses."""
+    return f" ({detail})" if detail else ""
+
+
+def waited(probe: Probe) -> Safe:
+    """How long an answer was waited for."""
+    return milliseconds(probe.latency_ms)
+
+
+def route(probe: Probe) -> str:
+    """The way on which it was asked, before what happened there."""
+    return f"{probe.route}: " if probe.route else ""
