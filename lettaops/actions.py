@@ -155,7 +155,7 @@ VIEWS: Final = (
     View(
         id="view.filter",
         title="Filter",
-        help="Only rows that hold a text, or /a regular expression/.",
+        help="Only rows that hold a text, or /a regular expression/; escape shows all again.",
         call="filter",
         keys=("slash",),
         footer=True,

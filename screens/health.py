@@ -42,6 +42,7 @@ class HealthScreen(OpsScreen):
         Binding("r", "act('restart')", "Restart", id="service.restart"),
         Binding("K", "act('kill')", "Kill", id="service.kill"),
         Binding("p", "act('pause', 'unpause')", "Pause", id="service.pause-unpause", show=False),
+        Binding("escape", "clear_filter", "Clear the filter", id="view.filter-clear", show=False),
     ]
 
     def __init__(self) -> None:
@@ -59,7 +60,7 @@ class HealthScreen(OpsScreen):
 
     def on_mount(self) -> None:
         self.query_one("#filter").display = False
-        self.query_one(Table).focus()
+        self.set_focus(self.query_one(Table))
 
     def on_screen_resume(self) -> None:
         if self._snapshot is not None:
@@ -142,7 +143,14 @@ class HealthScreen(OpsScreen):
         """Ask for the filter's text."""
         box = self.query_one("#filter", Input)
         box.display = True
-        box.focus()
+        self.set_focus(box)  # at once: `focus` would lose what is typed meanwhile
+
+    def action_clear_filter(self) -> None:
+        """Show all rows again."""
+        box = self.query_one("#filter", Input)
+        box.value = ""
+        box.display = False
+        self.set_focus(self.query_one(Table))
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
@@ -153,7 +161,7 @@ class HealthScreen(OpsScreen):
     @on(Input.Submitted, "#filter")
     def _filter_done(self, event: Input.Submitted) -> None:
         event.input.display = bool(event.value)
-        self.query_one(Table).focus()
+        self.set_focus(self.query_one(Table))
 
     def action_copy(self) -> None:
         """Copy the selected row."""

@@ -83,7 +83,8 @@ async def _act(
         )
         done, worst = 0, Exit.DONE
         async for result in executor.run(plan):
-            output.line(f"{result.step.name} {result.words} ({duration(result.duration_s)})")
+            joint = " " if result.exit is Exit.DONE else ": "
+            output.line(f"{result.step.name}{joint}{result.words} ({duration(result.duration_s)})")
             if result.exit is Exit.DONE:
                 done += 1
             else:
@@ -111,10 +112,12 @@ def _preview(output: Output, plan: Plan, action: Action) -> None:
 
 
 def _confirm(output: Output, plan: Plan, action: Action) -> None:
-    """Ask; without a terminal to ask on, nothing is done."""
+    """Ask where the act can cost something; without a terminal to see the plan on, nothing is done."""
     not_done = "Nothing was done."
     if not sys.stdin.isatty():
         raise Cancelled("this was the preview", not_done=not_done, next_step="repeat with --yes to do it")
+    if action.danger is Danger.NONE:
+        return
     if action.danger is Danger.TYPED:
         wanted = plan.steps[0].name
         if click.prompt(f"Type {wanted} to go on", default="", show_default=False, err=True) != wanted:

@@ -7,7 +7,7 @@ from typing import Final
 import click
 import msgspec
 
-from lettaops.cli.session import Session
+from lettaops.cli.session import Session, check_allowed
 from lettaops.config.paths import config_files
 from lettaops.config.profile import Configuration, read_configuration
 from lettaops.model.errors import Refused, UsageError
@@ -66,6 +66,8 @@ def validate(session: Session, file: Path | None) -> None:
         found = read_configuration(path)
         if found is None and file is not None:
             raise UsageError(f"there is no file {path}")
+        for name, profile in (found.profiles if found is not None else {}).items():
+            check_allowed(profile.allow, f"{path}, profile {name}")
         words = "is absent" if found is None else f"is right, {len(found.profiles)} profiles"
         session.output.line(f"{path} {words}")
     if file is None:

@@ -23,6 +23,8 @@ _VERBS: Final = {
     "info": ("Versions, paths, backends, terminal.", "lettaops.cli.info"),
     "completion": ("Completion for bash, zsh or fish.", "lettaops.cli.completion"),
 }
+COMPLETION: Final = "_LETTAOPS_COMPLETE"
+INTERRUPTED: Final = 130  # as a shell gives for what SIGINT ended
 
 
 class _Verbs(click.Group):
@@ -98,9 +100,10 @@ def run(arguments: Sequence[str], held: "HeldTerminal | None" = None) -> int:
     """Run the command line and give its exit status. Errors are printed on stderr, none as a traceback.
 
     `held`: the terminal, when the first frame of the dashboard was drawn already.
+    Raises `BrokenPipeError` when the reader of stdout has had enough: that is no error of ours.
     """
     try:
-        result = lettaops.main(list(arguments), prog_name="lettaops", standalone_mode=False, obj=held)
+        result = _invoke(list(arguments), held)
     except LettaopsError as error:
         Session(Options(ascii="--ascii" in arguments)).output.error(error)
         return int(error.exit)
@@ -113,14 +116,22 @@ def run(arguments: Sequence[str], held: "HeldTerminal | None" = None) -> int:
         error.show()
         return int(Exit.USAGE)
     except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # the reader has had enough: not an error of ours
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        sys.stderr.write("\n")  # after the terminal's own ^C
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
     except Exception as error:
         _report(error)
         return int(Exit.FAILED)
     return int(result) if isinstance(result, int) else 0
+
+
+def _invoke(arguments: list[str], held: "HeldTerminal | None") -> object:
+    """What click's own `main` does, without its answers to a closed pipe (1) and to Ctrl-C (an abort)."""
+    if COMPLETION in os.environ:
+        return lettaops.main(arguments, prog_name="lettaops", complete_var=COMPLETION, standalone_mode=False)
+    with lettaops.make_context("lettaops", arguments, obj=held) as context:
+        return lettaops.invoke(context)
 
 
 def _report(error: Exception) -> None:

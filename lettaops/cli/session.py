@@ -11,6 +11,7 @@ import msgspec
 from lettaops.cli.output import Output
 from lettaops.config.paths import StateDirectory, config_files, state_directory
 from lettaops.config.profile import Settings, load_settings
+from lettaops.model.errors import UsageError
 
 if TYPE_CHECKING:
     from lettaops.operations.audit import Operator
@@ -71,12 +72,26 @@ class Session:
 
     @cached_property
     def permission(self) -> "Permission":
-        """What may be done."""
+        """What may be done. Raises `UsageError` when the profile allows an act that doesn't exist."""
         from lettaops.operations.execute import Permission
 
         profile = self.settings.profile
+        check_allowed(profile.allow, self.settings.origins.get("allow", ""))
         return Permission(
             read_only=profile.read_only,
             read_only_origin=self.settings.origins.get("read_only", ""),
             allow=tuple(profile.allow) if profile.allow is not None else None,
+        )
+
+
+def check_allowed(allow: list[str] | None, origin: str) -> None:
+    """Raises `UsageError` for a name in `allow` that is no act."""
+    from lettaops.operations.plan import Act
+
+    acts = [str(each) for each in Act]
+    unknown = [each for each in allow or () if each not in acts]
+    if unknown:
+        raise UsageError(
+            f"`allow` names no act with {', '.join(unknown)} ({origin})",
+            next_step=f"known: {', '.join(acts)}",
         )

@@ -70,7 +70,15 @@ async def _watch(session: Session, *, as_json: bool) -> None:
     output = session.output
     async with _watching(session) as watch, asyncio.TaskGroup() as group:
         running = group.create_task(watch.run())
-        last = None
+        closed = await _print(output, watch, as_json=as_json)
+        running.cancel()
+    raise closed
+
+
+async def _print(output: Output, watch: "StackWatch", *, as_json: bool) -> BrokenPipeError:
+    """Print what is new until nobody reads it any more."""
+    last = None
+    try:
         async for snapshot in watch.changes():
             essence = _essence(snapshot)
             if output.is_tty and not as_json:
@@ -81,7 +89,9 @@ async def _watch(session: Session, *, as_json: bool) -> None:
                 if not as_json:
                     output.line()
             last = essence
-        running.cancel()
+    except BrokenPipeError as error:
+        return error
+    raise AssertionError("snapshots end only with the task")
 
 
 @contextlib.asynccontextmanager

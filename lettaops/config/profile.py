@@ -124,6 +124,7 @@ def load_settings(files: tuple[Path, ...], name: str | None, overrides: Mapping[
         if chosen not in profiles:
             continue
         known = True
+        _one_engine(profiles[chosen], values, f"the profile {clean(chosen)} in {path} names")
         for field, value in profiles[chosen].items():
             values[field], origins[field] = value, f"{path}, profile {chosen}"
     if not known and chosen != DEFAULT_PROFILE:
@@ -132,23 +133,25 @@ def load_settings(files: tuple[Path, ...], name: str | None, overrides: Mapping[
             f"there is no profile {clean(chosen)}",
             next_step=f"known: {', '.join(names)}" if names else "`lettaops config init` writes a first file",
         )
+    _one_engine(overrides, values, "the command line names")
     for field, value in overrides.items():
         if value is not None and value is not False:
             values[field], origins[field] = value, "command line"
-    if overrides.get("host"):
-        values.pop("context", None)
-    elif overrides.get("context"):
-        values.pop("host", None)
-    if values.get("host") and values.get("context"):
-        raise UsageError(
-            f"the profile {clean(chosen)} names both a host and a context", next_step="keep one of them"
-        )
     return Settings(
         profile_name=chosen,
         profile=msgspec.convert(values, Profile),
         origins={field: origin for field, origin in origins.items() if field in values},
         files=tuple(path for path, _, _ in read),
     )
+
+
+def _one_engine(new: Mapping[str, object], values: dict[str, Any], who: str) -> None:
+    """Let the engine that is named now take the place of the one named before, in whichever way."""
+    if new.get("host") and new.get("context"):
+        raise UsageError(f"{who} both a host and a context", next_step="keep one of them")
+    for one, other in (("host", "context"), ("context", "host")):
+        if new.get(one):
+            values.pop(other, None)
 
 
 def read_password(path: Path) -> Secret:

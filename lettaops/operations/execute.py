@@ -15,7 +15,7 @@ from lettaops.model.errors import Exit, LettaopsError, NotFound, Refused, Unprov
 from lettaops.model.text import Safe, clean
 from lettaops.operations.audit import AuditLog, Operator
 from lettaops.operations.locks import lock
-from lettaops.operations.plan import SIGKILLS, Act, Plan, Step
+from lettaops.operations.plan import SIGKILLS, Act, Plan, Step, state_words
 
 PROOF_SECONDS: Final = 10.0
 _WANTED: Final = {
@@ -207,12 +207,12 @@ class Executor:
                 return _after(plan.act, found)
             if plan.act in {Act.START, Act.RESTART} and found.state.status is ContainerStatus.EXITED:
                 raise LettaopsError(
-                    f"{step.name} started and ended at once: exited {found.state.exit_code}",
+                    f"{step.name} started and ended at once: {exit_words(found)}",
                     next_step=f"see its last log lines: docker logs --tail 20 {step.container_name}",
                 )
             if time.monotonic() > deadline:
                 raise Unproven(
-                    f"{plan.act} was sent, but {step.name} is still {found.state.status}",
+                    f"{plan.act} was sent, but {step.name} is still {state_words(found.state.status)}",
                     next_step="look at `lettaops status`",
                 )
             await asyncio.sleep(pause)
@@ -230,11 +230,12 @@ def _after(act: Act, container: Container) -> Safe:
 
 
 def _failed(step: Step, error: LettaopsError, seconds: float) -> StepResult:
+    what = error.what.removeprefix(f"{step.name} ")  # whoever shows the result names its step
     tail = f" {error.not_done}" if error.not_done else ""
     return StepResult(
         step=step,
         exit=error.exit,
-        words=clean(f"{error.what}.{tail}" if tail else error.what),
+        words=clean(f"{what}.{tail}" if tail else what),
         duration_s=seconds,
         next_step=error.next_step,
     )

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from lettaops.model.engine import Container, ContainerStatus
-from lettaops.model.errors import UsageError
+from lettaops.model.errors import Refused, UsageError
 from lettaops.model.stack import Member, Role, Shape, Stack
 from lettaops.model.text import Safe, clean
 
@@ -47,6 +47,19 @@ _NEEDED: Final = {
 }
 
 
+_STATES: Final = {
+    ContainerStatus.EXITED: "stopped",
+    ContainerStatus.CREATED: "not started yet",
+    ContainerStatus.REMOVING: "being removed",
+    ContainerStatus.DEAD: "dead (the engine could not remove it)",
+}
+
+
+def state_words(status: ContainerStatus) -> str:
+    """A container's state as an adjective."""
+    return _STATES.get(status, str(status))
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One container to act on, bound to the id that the operator saw.
 
@@ -84,7 +97,7 @@ def make_plan(
 ) -> Plan:
     """Plan an act on the named services.
 
-    Raises `UsageError` for a name that is none, or a state that doesn't allow the act.
+    Raises `UsageError` for a name that is none, `Refused` for a state that doesn't allow the act.
     """
     members: list[Member] = []
     for name in names:
@@ -99,8 +112,8 @@ def make_plan(
         state = member.container.state.status
         frozen = state is ContainerStatus.PAUSED
         if state not in _NEEDED[act]:
-            raise UsageError(
-                f"{member.name} is {state}: it can't be {_PARTICIPLES[act]}",
+            raise Refused(
+                f"{member.name} is {state_words(state)}: it can't be {_PARTICIPLES[act]}",
                 not_done="Nothing was done.",
                 next_step="unpause it first" if frozen and act is not Act.PAUSE else "",
             )
@@ -138,10 +151,12 @@ def _effects(
         words.append(f"what {signal} does is up to its process; should it end:")
     if act in _INTERRUPTS and container.state.running:
         words += _losses(act, member, stack, planned)
-    if act in {Act.STOP, Act.KILL} and container.auto_remove:  # a restart keeps it: the engine sees to that
+    if act in {Act.STOP, Act.KILL} and container.auto_remove:
         words.append(
             "it was started with --rm: the engine REMOVES it, and its anonymous volumes, when it ends"
         )
+    if act is Act.RESTART and container.auto_remove:
+        words.append("it was started with --rm: a restart keeps it; the engine removes it when it next ends")
     if (act is Act.STOP or kills) and container.restart_policy in {"always", "unless-stopped"}:
         words.append(f"its restart policy is {container.restart_policy}: {_policy_words(act, container)}")
     if kills and member.role is Role.DATABASE:

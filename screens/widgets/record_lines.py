@@ -13,7 +13,8 @@ from .store import Record, RecordStore
 Predicate = Callable[[Record], bool]
 
 MOST_HITS: Final = 200  # marked in one record
-_CHUNK: Final = 128  # records looked at between two glances at the clock
+_CHUNK: Final = 1024  # records indexed between two glances at the clock: some milliseconds
+_SEEK_CHUNK: Final = 128
 _MOST_MARKS: Final = 4  # characters a cell may hold: one and three combining marks
 
 
@@ -69,11 +70,12 @@ class RecordLines:
         behind = index.end
         while behind > self.store.first:
             first = max(self.store.first, behind - _CHUNK)
-            found = [
-                (seq, self.height(seq))
-                for seq in range(first, behind)
-                if self.predicate is None or self.predicate(self.store.get(seq))
-            ]
+            if self.predicate is None:
+                shown = list(range(first, behind))
+            else:
+                records = enumerate(self.store.between(first, behind), first)
+                shown = [seq for seq, record in records if self.predicate(record)]
+            found = [(seq, self.height(seq)) for seq in shown]
             added(index.prepend(found, first))
             behind = first
             yield
@@ -95,7 +97,7 @@ class RecordLines:
             else:
                 wrapped = True
                 at = self.store.first - 1 if direction > 0 else self.store.end
-            if looked % _CHUNK == 0:
+            if looked % _SEEK_CHUNK == 0:
                 yield None
 
     def height(self, seq: int) -> int:

@@ -8,7 +8,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 SLICE_SECONDS: Final = 0.006
-PAUSE_SECONDS: Final = 0.014
+PAUSE_SECONDS: Final = 0.012
 
 
 class Slices:

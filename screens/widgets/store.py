@@ -7,7 +7,7 @@ this number, `seq`, never changes.
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -112,6 +112,14 @@ class RecordStore:
         """A record that is held; IndexError otherwise."""
         block, at = self._find(seq)
         return self._record(block, at)
+
+    def between(self, first: int, end: int) -> Iterator[Record]:
+        """The records from `first` to before `end`, which are held."""
+        while first < end:
+            block, at = self._find(first)
+            for place in range(at, min(len(block.ends), at + end - first)):
+                yield self._record(block, place)
+                first += 1
 
     def shape(self, seq: int) -> tuple[int, bool, bool]:
         """Cells of a text; whether it has neither time nor source; whether each character is one cell."""

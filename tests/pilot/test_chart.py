@@ -38,11 +38,6 @@ async def test_several_rows_with_title_and_scale() -> None:
     app = OneWidget(chart)
     async with app.run_test(size=(20, 3)):
         chart.set_values([1, 5, 9, None, 6])
-        assert rows(chart) == [
-            "cpu       ▇ ▇  10 ms",
-            "         ▄█ █       ",
-            "        ▃██·█   6 ms",
-        ] or rows(chart)
         drawn = rows(chart)
         assert drawn[0].startswith("cpu ")
         assert drawn[0].endswith("10 ms")

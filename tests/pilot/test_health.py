@@ -58,7 +58,7 @@ def shows(app: LettaOpsApp, text: str) -> bool:
 
 async def test_sentence_and_rows_say_what_is_wrong(tmp_path: Path) -> None:
     async with health(tmp_path, dashboards.database_gone()) as (app, _, _pilot):
-        assert shows(app, "letta_db exited 137 (out of memory, limit 512 MiB) 40 s ago")
+        assert shows(app, "letta_db ended 40 s ago: exit 137, out of memory (limit 512 MiB)")
         assert shows(app, "✕ DOWN")
         assert shows(app, "ran out of memory"), "the event is in the timeline"
 
@@ -134,12 +134,12 @@ async def test_result_of_a_failed_act_stays_on_the_screen(tmp_path: Path) -> Non
             StepResult(
                 step=dashboard.plans[0].steps[0],
                 exit=Exit.FAILED,
-                words=Safe("started and ended at once: exited 1"),
+                words=Safe("started and ended at once: exit 1"),
                 duration_s=0.2,
             )
         ]
         await pilot.press("s")
-        await until(pilot, lambda: shows(app, "started and ended at once: exited 1"))
+        await until(pilot, lambda: shows(app, "started and ended at once: exit 1"))
 
 
 async def test_freeze_holds_the_screen(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ async def test_keys_move_the_cursor(keys: list[str], expected: str) -> None:
     async with app.run_test(size=(40, 8)) as pilot:
         await pilot.press(*keys)
         assert cursor(app) == expected
-        assert app.told(Table.Selected)[-1].key == expected if expected != "a" else True
+        assert app.told(Table.Selected)[-1].key == expected
 
 
 async def test_the_cursor_passes_over_rows_that_span() -> None:
@@ -412,8 +412,6 @@ def test_every_row_fits(
         drawn = "".join(piece.text for piece in grid.pieces(Row(str(number), tuple(cells))))
         assert cell_len(drawn) == edge <= width
         assert cell_len("".join(p.text for p in grid.pieces(Row("s", tuple(cells), True)))) <= width
-    if any(column.flex for column in columns) and any(columns[slot.column].flex for slot in slots):
-        assert edge <= width
 
 
 @settings(max_examples=15, deadline=None)

@@ -71,6 +71,52 @@ def test_read_only_refuses(lettaops: LettaOps, stub_stack: StubStack) -> None:
     assert state(stub_stack, DB) == "running"
 
 
+def test_a_container_that_removes_itself_outlives_a_restart(
+    lettaops: LettaOps, stub_stack: StubStack
+) -> None:
+    name = f"{stub_stack.project}-brief"
+    stub_stack.docker(
+        *("run", "-d", "--rm", "--name", name, "--label", f"com.docker.compose.project={stub_stack.project}"),
+        *("--label", "com.docker.compose.service=brief", "-v", "/anonymous", "--entrypoint", "sh"),
+        *("ankane/pgvector:v0.5.1", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"),
+    )
+    volume = stub_stack.docker("inspect", "-f", "{{range .Mounts}}{{.Name}}{{end}}", name).strip()
+    preview = lettaops.run("restart", "brief")
+    assert "a restart keeps it" in preview.stderr
+    done = lettaops.run("restart", "--yes", "brief")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert volume in stub_stack.docker("volume", "ls", "-q")
+    assert "REMOVES it" in lettaops.run("stop", "brief").stderr
+    done = lettaops.run("stop", "--yes", "brief")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "removed (--rm)" in done.stdout
+    assert volume not in stub_stack.docker("volume", "ls", "-q")
+
+
+def test_what_costs_nothing_is_not_asked_for(lettaops: LettaOps, stub_stack: StubStack) -> None:
+    """On a terminal the preview is shown and the service started; without one `--yes` is wanted."""
+    stub_stack.docker("stop", stub_stack.container(DB))
+    assert lettaops.run("start", DB).returncode == 9
+    assert state(stub_stack, DB) == "exited"
+    primary, secondary = os.openpty()
+    try:
+        done = subprocess.run(
+            lettaops.command("start", DB),
+            env=lettaops.environ,
+            stdin=secondary,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(primary)
+        os.close(secondary)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Start in {stub_stack.project}" in done.stderr
+    assert state(stub_stack, DB) == "running"
+
+
 def test_profile_allows_only_what_it_names(lettaops: LettaOps, stub_stack: StubStack) -> None:
     (lettaops.state / "config.toml").write_text('[profiles.default]\nallow = ["start"]\n')
     done = lettaops.run("stop", "--yes", DB)
@@ -106,7 +152,7 @@ def test_container_replaced_after_the_preview_is_left_alone(
         os.close(primary)
         os.close(secondary)
     assert process.returncode == 5, out + rest
-    assert "replaced" in out
+    assert out.startswith(f"{PROXY}: was replaced or removed")
     assert state(stub_stack, PROXY) == "running"
     assert records(lettaops) == []
 
@@ -125,7 +171,7 @@ def test_unknown_service_and_impossible_act(lettaops: LettaOps, stub_stack: Stub
     assert done.returncode == 2
     assert DB in done.stderr
     done = lettaops.run("unpause", "--yes", DB)
-    assert done.returncode == 2
+    assert done.returncode == 5
     assert "running" in done.stderr
 
 
@@ -140,7 +186,7 @@ def test_container_that_ends_at_once_is_reported(lettaops: LettaOps, stub_stack:
     try:
         done = lettaops.run("start", "--yes", "once")
         assert done.returncode == 1, done.stdout
-        assert "exited 7" in done.stdout
+        assert "once: started and ended at once: exit 7" in done.stdout
     finally:
         stub_stack.docker("rm", "-f", name)
 

@@ -19,7 +19,7 @@ from tests.testbed.dockerd import PrivateDockerd, throwaway
 from tests.testbed.stacks import DB, SERVER, StubStack
 from tests.testbed.stub_images import import_stub_images
 
-ENDED = ("exited", "stopped", "killed")
+ENDED = ("ended", "exit", "stopped", "killed")
 
 
 @pytest.fixture(scope="module")

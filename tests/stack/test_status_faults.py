@@ -90,8 +90,8 @@ def test_database_killed(lettaops: LettaOps, stack: LettaStack) -> None:
     expect(
         lettaops,
         "down",
-        {DB: ("down", "exited 137 (killed by SIGKILL)"), SERVER: ("degraded", DB)},
-        f"{DB} exited 137",
+        {DB: ("down", "exit 137, killed by SIGKILL"), SERVER: ("degraded", DB)},
+        f"{DB} ended",
     )
 
 
@@ -147,8 +147,8 @@ def test_database_out_of_memory(lettaops: LettaOps, stack: LettaStack) -> None:
     document = expect(
         lettaops,
         "down",
-        {DB: ("down", "out of memory, limit 6.00 MiB"), SERVER: ("degraded", "out of memory")},
-        f"{DB} exited 137 (out of memory",
+        {DB: ("down", "out of memory (limit 6.00 MiB)"), SERVER: ("degraded", "out of memory")},
+        f"{DB} ended",
     )
     assert service(document, DB)["oom_killed"]
 

@@ -121,9 +121,9 @@ D = database().id
     ("act", "before", "sent", "words"),
     [
         (Act.START, exited(0), ("start", S), "runs"),
-        (Act.STOP, None, ("stop", S, 10), "is stopped: exited 143 (SIGTERM)"),
+        (Act.STOP, None, ("stop", S, 10), "is stopped: exit 143, SIGTERM"),
         (Act.RESTART, None, ("restart", S, 10), "runs"),
-        (Act.KILL, None, ("kill", S, "SIGKILL"), "is stopped: exited 137 (killed by SIGKILL)"),
+        (Act.KILL, None, ("kill", S, "SIGKILL"), "is stopped: exit 137, killed by SIGKILL"),
         (Act.PAUSE, None, ("pause", S), "is paused"),
         (Act.UNPAUSE, PAUSED, ("unpause", S), "runs"),
     ],
@@ -298,7 +298,7 @@ async def test_a_start_that_ends_at_once_failed(state: StateDirectory, me: Opera
     here.world.on_act = lambda act, identity: here.world.change(identity, state=exited(3, ago=0))
     (result,) = await here.run(here.plan(Act.START, "letta_server"))
     assert result.exit is Exit.FAILED
-    assert "exited 3" in result.words
+    assert "exit 3" in result.words
     assert "docker logs --tail 20 letta-letta_server-1" in result.next_step
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lettaops.model.engine import Container, ContainerState, ContainerStatus
-from lettaops.model.errors import UsageError
+from lettaops.model.errors import Exit, Refused, UsageError
 from lettaops.model.stack import Stack
 from lettaops.model.text import Safe
 from lettaops.operations.plan import Act, Plan, make_plan
@@ -120,7 +120,9 @@ def test_a_container_that_removes_itself_is_told(act: Act) -> None:
 
 
 def test_a_restart_does_not_remove_it() -> None:
-    assert "REMOVES" not in effects(Act.RESTART, full(auto_remove=True), "letta_server")
+    said = effects(Act.RESTART, full(auto_remove=True), "letta_server")
+    assert "REMOVES" not in said
+    assert "a restart keeps it; the engine removes it when it next ends" in said
 
 
 @pytest.mark.parametrize(
@@ -158,19 +160,20 @@ def test_nothing_will_change_is_told() -> None:
     ("act", "state", "words"),
     [
         (Act.START, "paused", "letta_server is paused: it can't be started"),
-        (Act.START, "removing", "letta_server is removing: it can't be started"),
+        (Act.START, "removing", "letta_server is being removed: it can't be started"),
         (Act.RESTART, "paused", "letta_server is paused: it can't be restarted"),
-        (Act.STOP, "created", "letta_server is created: it can't be stopped"),
-        (Act.KILL, "exited", "letta_server is exited: it can't be killed"),
+        (Act.STOP, "created", "letta_server is not started yet: it can't be stopped"),
+        (Act.KILL, "exited", "letta_server is stopped: it can't be killed"),
         (Act.PAUSE, "paused", "letta_server is paused: it can't be paused"),
-        (Act.PAUSE, "exited", "letta_server is exited: it can't be paused"),
+        (Act.PAUSE, "exited", "letta_server is stopped: it can't be paused"),
         (Act.PAUSE, "restarting", "letta_server is restarting: it can't be paused"),
         (Act.UNPAUSE, "running", "letta_server is running: it can't be unpaused"),
     ],
 )
 def test_a_state_that_forbids_the_act(act: Act, state: str, words: str) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(Refused) as caught:
         plan(act, full(state=STATES[state]), "letta_server")
+    assert caught.value.exit is Exit.REFUSED
     assert caught.value.what == words
     assert caught.value.not_done == "Nothing was done."
     assert ("unpause" in caught.value.next_step) is (state == "paused" and act is not Act.PAUSE)
@@ -195,7 +198,7 @@ def test_a_state_that_allows_the_act(act: Act, state: str) -> None:
 
 def test_one_that_can_not_keeps_all_from_being_touched() -> None:
     stack = stack_of(database(), server(state=exited(0)), proxy())
-    with pytest.raises(UsageError, match="letta_server"):
+    with pytest.raises(Refused, match="letta_server"):
         plan(Act.KILL, stack, "letta_db", "letta_server")
 
 
