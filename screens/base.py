@@ -9,13 +9,14 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
+from lettaops.model.cells import to_ascii
 from lettaops.model.text import Safe, clean
 from lettaops.monitor.snapshot import Snapshot
 from lettaops.terminal.capabilities import SMALLEST
 
 from . import health_view as view
 from .owner import Owner
-from .widgets.glyphs import Tone, to_ascii
+from .widgets.glyphs import Tone
 
 STYLES: Final = {
     Tone.NORMAL: "",

@@ -8,6 +8,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
 
+from lettaops.model.cells import to_ascii
 from lettaops.model.condition import condition_of
 from lettaops.model.secrets import Secret
 from lettaops.model.text import Safe, clean
@@ -16,7 +17,7 @@ from lettaops.model.verdict import Judgement
 from lettaops.monitor.snapshot import Snapshot
 
 from .health_view import WEIGHTS, clock
-from .widgets.glyphs import is_ascii, to_ascii
+from .widgets.glyphs import is_ascii
 from .widgets.prefix import Prefix
 from .widgets.records import RecordView
 from .widgets.store import Record

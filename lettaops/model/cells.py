@@ -14,12 +14,27 @@ _ASCII: Final = (
     | dict(zip("═▁▂▃▄▅▆▇█▀▔▕░▒▓", "=__..--=##-|.:#", strict=True))
     | dict.fromkeys("▌▐▍▎▏▊▋▉", "|")
 )
-_TO_ASCII: Final = str.maketrans(_ASCII)
+_MORE: Final = dict(zip("✓▸\u203a—↪\u2032≥≤µ■", "+>>->'><u#", strict=True))
+
+
+class _Ascii(dict[int, str]):
+    """One ASCII character for each character; a letter's base where it has one, else `?`."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        base = unicodedata.normalize("NFKD", char)[:1]
+        value = char if code < 0x80 else base if base.isascii() and base.isprintable() and base else "?"
+        if len(self) < 20_000:
+            self[code] = value
+        return value
+
+
+_TO_ASCII: Final = _Ascii({ord(char): plain for char, plain in (_ASCII | _MORE).items()})
 
 
 def to_ascii(text: str) -> str:
-    """The text in ASCII, character by character; `?` for what has no stand-in."""
-    return text if text.isascii() else text.translate(_TO_ASCII).encode("ascii", "replace").decode()
+    """The text in ASCII, one character for each of its characters; `?` for what has no stand-in."""
+    return text if text.isascii() else text.translate(_TO_ASCII)
 
 
 def width(text: str) -> int:

@@ -35,6 +35,12 @@ def refusal(probe: Probe, port: int | None, *, running: bool) -> str:
             return f"gives an answer that makes no sense{quoted(probe.detail)}"
 
 
+def for_us(subject: str, probe: Probe, port: int | None) -> str:
+    """What a service that works for others does when we ask, with its subject."""
+    where = "" if probe.outcome in {Outcome.DENIED, Outcome.UNREACHED} else "for us "
+    return f"{where}{subject} {refusal(probe, port, running=False)}"
+
+
 def lost(probe: Probe) -> str:
     """What became of a request; the request is the subject."""
     match probe.outcome:

@@ -13,7 +13,7 @@ import msgspec
 from lettaops.model.condition import Condition, condition_of
 from lettaops.model.engine import ContainerStatus
 from lettaops.model.probe import Answers, Outcome, Probe, ServerProbe
-from lettaops.model.refusal import PORTS, aside, lost, refusal
+from lettaops.model.refusal import PORTS, aside, for_us, lost, refusal, waited
 from lettaops.model.stack import Member, Role, Stack
 from lettaops.model.text import clean
 from lettaops.model.verdict import Judgement, Verdict
@@ -22,6 +22,7 @@ NOT_ASKED: Final = "not asked yet"
 # How we may fail with a database that others can use: another network, another account, another way in.
 _OURS: Final = frozenset({Outcome.UNREACHED, Outcome.UNRESOLVED, Outcome.DENIED})
 _EXCUSED: Final = _OURS | {Outcome.REFUSED, Outcome.CLOSED, Outcome.GARBAGE}
+_OURS_OUTSIDE: Final = _EXCUSED | {Outcome.TIMEOUT}  # between us and another host a firewall may stand
 _UNKNOWN_PASSWORD: Final = "asks for a password that isn't known here"  # noqa: S105 - words
 
 
@@ -77,6 +78,14 @@ class Scene:
         probe = self.answers.databases.get(member.container.id) if member else self.answers.database
         return probe is not None and probe.ok
 
+    @property
+    def outside(self) -> str:
+        """How our own question to a database elsewhere failed, as a clause; empty when it didn't."""
+        probe, address = self.answers.database, self.stack.database.address
+        if probe is None or probe.ok or address is None or self.database is not None:
+            return ""
+        return for_us(address.host, probe, address.port)
+
     def trouble(self) -> Trouble | None:
         """What speaks against the database; None when nothing is known against it."""
         route, member = self.stack.database, self.database
@@ -89,7 +98,7 @@ class Scene:
             if probe is None or probe.ok or route.address is None:
                 return None
             words = refusal(probe, route.address.port, running=False)
-            return Trouble(words=f"{route.address.host} {words}", ours=probe.outcome in _OURS)
+            return Trouble(words=f"{route.address.host} {words}", ours=probe.outcome in _OURS_OUTSIDE)
         identity = member.container.id
         probe = self.answers.databases.get(identity)
         if self.counts(member, probe):
@@ -167,11 +176,10 @@ def _using(condition: Condition, scene: Scene) -> Finding:
     found = _noted(condition, "works")
     if found.verdict is not Verdict.OK:
         return found
-    route, trouble = scene.stack.database, scene.trouble()
-    if route.problem:
-        return Finding(verdict=Verdict.OK, words=f"works, although {route.problem}", note=condition.warning)
-    if trouble is not None and scene.database is None:
-        words = f"works and uses its database, though for us {trouble.words}"
+    if problem := scene.stack.database.problem:
+        return Finding(verdict=Verdict.OK, words=f"works, although {problem}", note=condition.warning)
+    if scene.outside:
+        words = f"works and uses its database, though {scene.outside}"
         return Finding(verdict=Verdict.OK, words=words, note=condition.warning)
     return found
 
@@ -199,11 +207,10 @@ def _not_using(answer: ServerProbe, condition: Condition, scene: Scene) -> Findi
                     verdict=Verdict.DEGRADED, words=f"works, but {condition.warning}", note=checked
                 )
             return Finding(verdict=Verdict.OK, words=checked, note=condition.warning)
-        elsewhere = f"for us {trouble.words}" if trouble is not None and scene.database is None else ""
         return Finding(
             verdict=Verdict.UNKNOWN,
             words=f"answers, but {asks}, so its database use wasn't seen",
-            note="; ".join(filter(None, (elsewhere, condition.warning))),
+            note="; ".join(filter(None, (scene.outside, condition.warning))),
         )
     return Finding(
         verdict=Verdict.DEGRADED,
@@ -266,18 +273,16 @@ def _backend(member: Member, condition: Condition, scene: Scene) -> Finding:
     if not users:
         return _silent(probe, member.role, condition)
     names = ", ".join(dict.fromkeys(each.label for each in users))
-    words = refusal(probe, PORTS[member.role], running=False)
+    works = f"works for {names}"
     if probe.outcome in {Outcome.TIMEOUT, Outcome.FULL}:
-        return Finding(
-            verdict=Verdict.DEGRADED, words=f"works for {names}, but {words}", note=condition.warning
-        )
+        silent = f"gives us no reply in {waited(probe)}"
+        limit = silent if probe.outcome is Outcome.TIMEOUT else refusal(probe, None, running=True)
+        return Finding(verdict=Verdict.DEGRADED, words=f"{works}, but {limit}", note=condition.warning)
     if probe.outcome not in _EXCUSED:
         return _silent(probe, member.role, condition)
-    found = _noted(condition, f"works for {names}")
-    who = "it" if probe.outcome in {Outcome.DENIED, Outcome.UNREACHED} else "for us it"
+    found = _noted(condition, works)
     return msgspec.structs.replace(
-        found,
-        words=f"{found.words or f'works for {names}'}; {who} {words}",
+        found, words=f"{found.words or works}; {for_us('it', probe, PORTS[member.role])}"
     )
 
 

@@ -78,8 +78,8 @@ def _all_well(
     agents = next((each.agents for each in answers.servers.values() if each.agents is not None), None)
     tail = f"; {agents} {'agent' if agents == 1 else 'agents'} served" if agents is not None else ""
     if len(good) == 1:
-        (name,) = _names(good, all_of_them)
-        words = f"{name} works"
+        words = f"{_names(good, all_of_them)[0]} works"
     else:
-        words = f"all {len(good)} work" if direct else f"all {len(good)} services work"
+        count = "both" if len(good) == 2 else f"all {len(good)}"
+        words = f"{count} work" if direct else f"{count} services work"
     return f"{'asked directly, ' if direct else ''}{words}{tail}"

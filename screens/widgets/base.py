@@ -21,9 +21,10 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
+from lettaops.model.cells import to_ascii
 from lettaops.model.text import Safe
 
-from .glyphs import Tone, fitting, is_ascii, to_ascii
+from .glyphs import Tone, fitting, is_ascii
 
 STRIPS_KEPT: Final = 512
 _EIGHTHS: Final = 8  # parts of a cell a scrollbar can draw

@@ -6,10 +6,11 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 import msgspec
 from textual.cache import LRUCache
 
+from lettaops.model.cells import ELLIPSIS
 from lettaops.model.text import Safe
 
 from .base import Piece
-from .glyphs import ELLIPSIS, EMPTY, Tone, cut, pad
+from .glyphs import EMPTY, Tone, cut, pad
 
 GUTTER: Final = 1  # the cell for the cursor and the mark, left of the first column
 

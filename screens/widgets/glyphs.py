@@ -4,26 +4,16 @@ Widths are Rich's, because Textual composes with them. `Safe` text holds neither
 variation selectors, so a text is as wide as its characters are together.
 """
 
-import unicodedata
 from enum import StrEnum
 from itertools import accumulate
 from typing import Final, Protocol, runtime_checkable
 
 from rich.cells import cell_len, get_character_cell_size
 
+from lettaops.model.cells import ELLIPSIS
 from lettaops.model.text import Safe
 
-ELLIPSIS: Final = "…"
 EMPTY: Final = Safe("")
-
-_PLAIN: Final = {
-    "●": "*", "▲": "!", "✕": "x", "○": "o", "◐": "~", "✓": "+", "▸": ">", "\u203a": ">", "·": ".",
-    "–": "-", "—": "-", "…": ".", "→": ">", "←": "<", "↑": "^", "↓": "v", "↻": "@", "↪": ">",
-    "“": '"', "”": '"', "\u2018": "'", "\u2019": "'", "′": "'", "×": "x", "≥": ">", "≤": "<", "µ": "u",
-    "─": "-", "━": "-", "│": "|", "┃": "|", "├": "+", "└": "+", "┌": "+", "┐": "+", "┘": "+",
-    "┤": "+", "┬": "+", "┴": "+", "┼": "+", "█": "#", "░": ".", "▒": ":", "▓": "#", "┊": ":", "■": "#",
-    **dict(zip("▁▂▃▄▅▆▇", "_.-:=+*", strict=True)),
-}  # fmt: skip
 
 
 class Tone(StrEnum):
@@ -48,26 +38,6 @@ class HasAscii(Protocol):
 def is_ascii(app: object) -> bool:
     """Whether this app draws with ASCII only; an app without the flag doesn't."""
     return isinstance(app, HasAscii) and app.ascii
-
-
-class _Ascii(dict[int, str]):
-    """One ASCII character for each character, so that positions in a text stay what they are."""
-
-    def __missing__(self, code: int) -> str:
-        char = chr(code)
-        base = unicodedata.normalize("NFKD", char)[:1]
-        value = char if code < 0x80 else base if base.isascii() and base.isprintable() and base else "?"
-        if len(self) < 20_000:
-            self[code] = value
-        return value
-
-
-_ASCII: Final = _Ascii({ord(char): plain for char, plain in _PLAIN.items()})
-
-
-def to_ascii(text: str) -> str:
-    """The text with one ASCII character for each of its characters."""
-    return text if text.isascii() else text.translate(_ASCII)
 
 
 def fitting(text: str, cells: int) -> int:

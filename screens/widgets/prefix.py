@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from lettaops.model.cells import to_ascii
 from lettaops.model.text import Safe
 
 from .base import Piece
-from .glyphs import Tone, cut, pad, to_ascii
+from .glyphs import Tone, cut, pad
 
 Clock = Callable[[float], Safe]
 

@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+from lettaops.model.cells import to_ascii
+
 from .base import Piece, overlaid, sliced
-from .glyphs import chop, fitting, skip, to_ascii
+from .glyphs import chop, fitting, skip
 from .lines import LineIndex
 from .prefix import Prefix
 from .store import Record, RecordStore

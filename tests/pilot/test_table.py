@@ -8,10 +8,11 @@ from rich.cells import cell_len
 from textual.geometry import Offset
 from textual.selection import Selection
 
+from lettaops.model.cells import to_ascii
 from lettaops.model.text import Safe, clean
 from lettaops.screens.widgets.arrange import Filter, Order, arrange, parse_filter
 from lettaops.screens.widgets.columns import Cell, Column, Grid, Row, share
-from lettaops.screens.widgets.glyphs import Tone, to_ascii
+from lettaops.screens.widgets.glyphs import Tone
 from lettaops.screens.widgets.table import Table
 from tests.pilot.apps import OneWidget, Repaints, rows, scroll_down, until
 

@@ -143,6 +143,30 @@ def test_engine_forbidden(lettaops: LettaOps, lasting: StubStack) -> None:
     assert "permission" in document["sentence"].lower() or "may not" in document["sentence"].lower()
 
 
+def test_a_reader_that_has_had_enough_ends_the_watch_quietly(lettaops: LettaOps, lasting: StubStack) -> None:
+    process = subprocess.Popen(
+        lettaops.command("status", "--watch", "--json"),
+        env=lettaops.environ,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        assert process.stdout.readline()
+        process.stdout.close()
+        lasting.docker("pause", lasting.container(DB))
+        assert process.wait(20) == 141
+        assert process.stderr.read() == b""
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+        lasting.docker("unpause", lasting.container(DB))
+
+
 def test_slow_engine_is_never_asked_twice_at_once(lettaops: LettaOps, lasting: StubStack) -> None:
     """An answer that takes a second, at 20 KB/s: still live, and no second list is asked for meanwhile."""
     socket = lasting.daemon.host.removeprefix("unix://")

@@ -305,3 +305,25 @@ def test_discovery_never_fails(rows: list[Any], documents: list[Any], project: s
 def test_a_sidecar_has_a_row_too() -> None:
     (stack,) = found_in(server(), database(), sidecar())
     assert roles(stack)[-1] == ("otel", Role.OTHER)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({}, True),
+        ({"exposed": (5432, 5433)}, False),
+        ({"exposed": ()}, False),
+        ({"command": "docker-entrypoint.sh postgres -p 5433"}, False),
+        ({"command": "docker-entrypoint.sh postgres -c port=5433"}, False),
+        ({"command": "docker-entrypoint.sh postgres --port=6000"}, True),
+        ({"env": ("PGPORT=5433",)}, False),
+    ],
+)
+def test_a_port_of_the_uri_on_which_the_database_does_not_listen(
+    changes: dict[str, Any], wrong: bool
+) -> None:
+    asker = server(uri="postgresql://letta:letta@letta-db:5433/letta")
+    route = stack_of(database(**changes), asker).database
+    assert route.container_id == database().id
+    assert ("LETTA_PG_URI names port 5433, but Postgres in letta_db listens on" in route.problem) is wrong
+    assert not stack_of(database(), server()).database.problem

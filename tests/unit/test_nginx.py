@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lettaops.model.nginx import configuration, host_for, parse, server_blocks
+from lettaops.model.nginx import MAX_INCLUDES, configuration, host_for, parse, server_blocks
 
 # Structured as the configuration that Letta ships: one server for letta.localhost, one that refuses the rest.
 STOCK = """
@@ -147,6 +147,27 @@ def test_a_configuration_that_includes_itself_ends() -> None:
     files = {"/etc/nginx/nginx.conf": text, "/etc/nginx/a": b"include nginx.conf; \xff\xfe"}
     assert len(server_blocks(configuration(files))) == 1
     assert configuration({}) == ()
+
+
+def test_a_star_passes_no_slash_and_no_leading_dot() -> None:
+    files = {
+        "/etc/nginx/nginx.conf": b"include conf.d/*; include ./sites/*.conf;",
+        "/etc/nginx/conf.d/deep/a.conf": b"server { listen 81; }",
+        "/etc/nginx/conf.d/.hidden": b"server { listen 82; }",
+        "/etc/nginx/conf.d/a": b"server { listen 83; }",
+        "/etc/nginx/sites/a.conf": b"server { listen 84; }",
+    }
+    assert [each.ports for each in server_blocks(configuration(files))] == [(83,), (84,)]
+
+
+def test_includes_that_multiply_end_soon() -> None:
+    """Each of 20 files takes the next one in ten times: 10^20 without a bound."""
+    files = {
+        f"/etc/nginx/{number}": f"include {number + 1};".encode() * 10 + b"server { listen 80; }"
+        for number in range(20)
+    }
+    files["/etc/nginx/nginx.conf"] = b"include 0;"
+    assert 0 < len(server_blocks(configuration(files))) <= MAX_INCLUDES
 
 
 _PIECES = st.lists(

@@ -129,6 +129,19 @@ def test_host_and_context_are_not_both_to_be_had(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["host", "context"])
+def test_the_later_files_engine_replaces_the_earlier_ones(tmp_path: Path, word: str) -> None:
+    first, second = tmp_path / "system.toml", tmp_path / "own.toml"
+    other = "context" if word == "host" else "host"
+    first.write_text(f"[profiles.default]\n{other} = 'x'\nproject = 'p'")
+    second.write_text(f"[profiles.default]\n{word} = 'y'")
+    settings = load((first, second))
+    assert getattr(settings.profile, word) == "y"
+    assert getattr(settings.profile, other) is None
+    assert other not in settings.origins
+    assert settings.profile.project == "p"
+
+
+@pytest.mark.parametrize("word", ["host", "context"])
 def test_the_command_lines_engine_replaces_the_profiles(tmp_path: Path, word: str) -> None:
     path = tmp_path / "config.toml"
     other = "context" if word == "host" else "host"

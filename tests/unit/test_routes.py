@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from lettaops.model.engine import Container, PublishedPort
+from lettaops.model.engine import Attachment, Container, PublishedPort
 from lettaops.model.routes import routes_to
 from lettaops.model.text import Safe
 from tests.unit.build import database, server
@@ -73,3 +74,18 @@ def test_an_address_of_version_6_stands_in_brackets() -> None:
     (route,) = routes_to(with_ports(("fd00::5", 80, "tcp")), 5432, engine_host="x", local=False)
     assert route.base == "http://[fd00::5]:80"
     assert routes_to(database(), 5432, engine_host="h", local=False)[0].base == "http://h:5432"
+
+
+def test_a_network_of_version_6_alone_is_a_way() -> None:
+    place = Attachment(network=Safe("six"), address6=Safe("fd00::9"))
+    one = msgspec.structs.replace(database(ports=()), attachments=(place,))
+    (route,) = routes_to(one, 5432, engine_host="127.0.0.1", local=True)
+    assert (route.host, route.words) == ("fd00::9", "[fd00::9]:5432")
+
+
+def test_a_port_published_for_version_6_alone_is_dialled_so() -> None:
+    assert ways(with_ports(("::", 5433, "tcp")), 5432)[0] == "::1:5433"
+    both = with_ports(("0.0.0.0", 5433, "tcp"), ("::", 5433, "tcp"))
+    assert ways(both, 5432)[0] == "127.0.0.1:5433"
+    assert "::1:5433" not in ways(both, 5432)
+    assert ways(with_ports(("::", 5433, "tcp")), 5432, "far", local=False) == ["far:5433"]
