@@ -97,7 +97,7 @@ def filter_cost() -> list[tuple[str, float]]:
 def first_frame() -> tuple[float, float]:
     """Milliseconds from process start to output: the bare interpreter, and states of a fake engine."""
     labels = {"com.docker.compose.project": "letta", "com.docker.compose.service": "letta_server"}
-    row = {"Id": "a", "Names": ["/letta-1"], "Image": "letta/letta", "State": "running", "Labels": labels}
+    row = {"Id": "a", "Names": ["/letta_server-1"], "Image": "letta/letta", "State": "running", "Labels": labels}
     body = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps([row] * 3).encode()
     with tempfile.TemporaryDirectory() as place, socket.socket(socket.AF_UNIX) as server:
         server.bind(f"{place}/docker.sock")

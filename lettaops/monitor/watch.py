@@ -204,7 +204,7 @@ class StackWatch:
         samples: dict[str, StatsSample] = {}
         for member in self._observation.stack.members:
             pid = member.container.state.pid
-            if pid and (sample := cgroup.sample(pid)) is not None:
+            if pid and (sample := cgroup.sample(pid, member.container.id)) is not None:
                 samples[member.container.id] = sample
         self._loads = {
             identity: _load(self._samples.get(identity), each) for identity, each in samples.items()

@@ -14,15 +14,18 @@ _NEVER_SET = 1 << 60  # cgroup v1 writes the largest page-aligned number for "no
 
 
 def sample(
-    pid: int, *, proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")
+    pid: int, container_id: str, *, proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")
 ) -> StatsSample | None:
     """Counters of the control group of a container's first process; None when they can't be read here.
 
+    The group's name must hold the container's id: behind a forwarded socket the pid is another machine's.
     cgroup v1 and v2. `system_cpu_ns` is the time on the clock times the cores, so that the CPU share
     follows from two samples as it does from the engine's.
     """
     try:
         groups = _groups((proc / str(pid) / "cgroup").read_text(encoding="ascii"))
+        if not any(container_id in path for path in groups.values()):
+            return None
         v2 = groups.get("")
         if v2 is not None and (root / "cgroup.controllers").exists():
             cpu_ns, memory, limit = _version2(root / v2.lstrip("/"))

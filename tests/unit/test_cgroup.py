@@ -59,11 +59,11 @@ def tree(request: pytest.FixtureRequest) -> Path:
 
 
 def of(tree: Path) -> object:
-    return sample(PID, proc=tree / "proc", root=tree / "cg")
+    return sample(PID, "abc", proc=tree / "proc", root=tree / "cg")
 
 
 def test_both_versions_give_the_same_values(tree: Path) -> None:
-    found = sample(PID, proc=tree / "proc", root=tree / "cg")
+    found = sample(PID, "abc", proc=tree / "proc", root=tree / "cg")
     assert found is not None
     assert found.cpu_ns == 1_500_000_000
     assert found.memory_bytes == 80 * 1024**2
@@ -73,8 +73,8 @@ def test_both_versions_give_the_same_values(tree: Path) -> None:
 
 
 def test_two_samples_tell_the_share_of_the_cpu(tree: Path) -> None:
-    before = sample(PID, proc=tree / "proc", root=tree / "cg")
-    now = sample(PID, proc=tree / "proc", root=tree / "cg")
+    before = sample(PID, "abc", proc=tree / "proc", root=tree / "cg")
+    now = sample(PID, "abc", proc=tree / "proc", root=tree / "cg")
     assert before is not None
     assert now is not None
     assert cpu_percent(before, now) == 0.0
@@ -92,13 +92,13 @@ def test_no_limit_is_not_a_number(version: str, limit: str, request: pytest.Fixt
         else "system.slice/docker-abc.scope/memory.max"
     )
     (tree / "cg" / name).write_text(f"{limit}\n")
-    found = sample(PID, proc=tree / "proc", root=tree / "cg")
+    found = sample(PID, "abc", proc=tree / "proc", root=tree / "cg")
     assert found is not None
     assert found.memory_limit_bytes is None
 
 
 def test_a_process_that_is_gone_gives_nothing(tree: Path) -> None:
-    assert sample(PID + 1, proc=tree / "proc", root=tree / "cg") is None
+    assert sample(PID + 1, "abc", proc=tree / "proc", root=tree / "cg") is None
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "0::", "4:cpuacct", "\udcff"])
@@ -117,3 +117,8 @@ def test_a_group_without_the_controller_gives_nothing(tree: Path) -> None:
     for path in (tree / "cg").rglob("memory.stat"):
         path.unlink()
     assert of(tree) is None
+
+
+def test_a_process_of_another_machine_says_nothing(tree: Path) -> None:
+    """Behind a forwarded socket the engine's pids belong to its machine; here they are somebody else's."""
+    assert sample(PID, "def", proc=tree / "proc", root=tree / "cg") is None
