@@ -97,7 +97,13 @@ def filter_cost() -> list[tuple[str, float]]:
 def first_frame() -> tuple[float, float]:
     """Milliseconds from process start to output: the bare interpreter, and states of a fake engine."""
     labels = {"com.docker.compose.project": "letta", "com.docker.compose.service": "letta_server"}
-    row = {"Id": "a", "Names": ["/letta_server-1"], "Image": "letta/letta", "State": "running", "Labels": labels}
+    row = {
+        "Id": "a",
+        "Names": ["/letta_server-1"],
+        "Image": "letta/letta",
+        "State": "running",
+        "Labels": labels,
+    }
     body = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps([row] * 3).encode()
     with tempfile.TemporaryDirectory() as place, socket.socket(socket.AF_UNIX) as server:
         server.bind(f"{place}/docker.sock")
@@ -105,7 +111,8 @@ def first_frame() -> tuple[float, float]:
         threading.Thread(target=_serve, args=(server, body), daemon=True).start()
         environ = {"PATH": os.environ["PATH"], "HOME": place}
         bare = [sys.executable, "-c", "print('letta_server')"]
-        ours = [sys.executable, "-m", "tests.pty.first", f"{place}/docker.sock", f"{place}/modules"]
+        code = "from tests.pty.first import main; main()"
+        ours = [sys.executable, "-c", code, f"{place}/docker.sock", f"{place}/modules"]
         return _until_shown(bare, environ), _until_shown(ours, environ)
 
 
@@ -124,11 +131,12 @@ def _until_shown(command: list[str], environ: dict[str, str]) -> float:
     taken = []
     for _ in range(ROUNDS):
         with Terminal(command, environ, columns=COLUMNS, rows=ROWS) as terminal:
-            while b"letta_server" not in terminal.raw and b"looking" not in terminal.raw:
-                terminal.pump(5)
+            shown = b""  # read past the emulator, whose time isn't the program's
+            while b"letta_server" not in shown and b"looking" not in shown:
+                shown += os.read(terminal.primary, 65536)
             taken.append((time.monotonic() - terminal.started) * 1000)
-            if b"looking" in terminal.raw:
-                print("  (one run without states: the engine was too slow for the deadline)")
+            if b"looking" in shown:
+                print("  (a run without states: the engine was too slow for the deadline)")
     return statistics.median(taken)
 
 

@@ -176,6 +176,20 @@ VIEWS: Final = (
         keys=("f",),
     ),
     View(
+        id="view.slower",
+        title="Ask less often",
+        help="Ask the services less often, up to every 30 s.",
+        call="app.pace(1)",
+        keys=("minus",),
+    ),
+    View(
+        id="view.faster",
+        title="Ask more often",
+        help="Ask the services more often, down to every second.",
+        call="app.pace(-1)",
+        keys=("plus",),
+    ),
+    View(
         id="view.mouse",
         title="Mouse",
         help="Release the mouse to the terminal, or take it.",

@@ -1,21 +1,28 @@
 """The dashboard: its modes, its keys, and the one place where acts are begun. Small on purpose."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
+import msgspec
 from textual.binding import Binding, BindingType
 from textual.worker import Worker
 
 from lettaops.actions import VIEWS, Action, Danger
 from lettaops.dashboard import Dashboard
-from lettaops.model.errors import LettaopsError
+from lettaops.model.errors import Exit, LettaopsError
+from lettaops.model.probe import Answers
+from lettaops.model.secrets import presentable
+from lettaops.model.source import Link, SourceStatus, backoff
 from lettaops.model.stack import Stack
 from lettaops.model.text import Safe, clean
 from lettaops.model.units import duration
+from lettaops.model.verdict import Assessment, Overall
 from lettaops.monitor.snapshot import Snapshot
 from lettaops.operations.plan import Plan, make_plan
 from lettaops.screens.base import OpsScreen
@@ -29,6 +36,8 @@ from lettaops.terminal.dialogs import Palette
 from lettaops.terminal.held import HeldTerminal
 
 REVEAL_SECONDS: Final = 10.0
+PACES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+SOURCES_LASTED: Final = 30.0  # seconds after which an end of the sources is no repetition
 _STYLES: Final = Path(__file__).parent / "styles"
 
 
@@ -65,6 +74,8 @@ class LettaOpsApp(TerminalApp):
         self.revealing = False
         self._mouse_taken = True
         self._acting: Worker[None] | None = None
+        self._faults: dict[str, Path | None] = {}  # the reports of faults that may come with each snapshot
+        self._card = ""
 
     @property
     def ascii(self) -> bool:
@@ -83,13 +94,70 @@ class LettaOpsApp(TerminalApp):
 
     def on_mount(self) -> None:
         """The sources run beside the interface, which never waits for them."""
-        self.run_worker(self._follow(), group="monitor", exit_on_error=False, description="sources")
+        self.run_worker(self._follow, group="monitor", exit_on_error=False, description="sources")
 
     async def _follow(self) -> None:
-        async for snapshot in self.dashboard.snapshots():
-            screen = self.current_screen
-            if screen is not None:
-                screen.apply(snapshot)
+        """Show what the sources tell. A fault costs one snapshot; sources that end are begun again."""
+        attempts = 0
+        while True:
+            began = time.monotonic()
+            try:
+                async for snapshot in self.dashboard.snapshots():
+                    self._show(snapshot)
+                ended: Exception = RuntimeError("they ended without a word")
+            except Exception as error:
+                ended = error
+            attempts = 1 if time.monotonic() - began > SOURCES_LASTED else attempts + 1
+            pause = backoff(attempts)
+            self._show(self._without_sources(ended, pause))
+            self._say_fault("the sources ended by a fault", ended)
+            await asyncio.sleep(pause)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Give a snapshot to the screen. A screen that fails gets a card, and the verdict at least."""
+        screen = self.current_screen
+        if screen is None:
+            return
+        try:
+            screen.apply(snapshot)
+        except Exception as error:
+            with contextlib.suppress(Exception):  # perhaps this is what fails
+                screen.show_title(snapshot)
+            self._card = self._say_fault("this screen failed and shows old values", error)
+        else:
+            if self._card:
+                self.say(f"this screen shows current values again; {self._card}")
+            self._card = ""
+
+    def _without_sources(self, error: Exception, pause: float) -> Snapshot:
+        """The last snapshot, with no word in it that the sources would have to stand for."""
+        why = presentable(f"the sources ended ({_root(error)!r}) and are begun again in {duration(pause)}")
+        last = self.dashboard.last
+        reached = last.engine if last is not None else SourceStatus()
+        age = reached.age(time.monotonic())
+        snapshot = last or Snapshot(
+            taken_at=datetime.now(UTC),
+            engine_name=self.dashboard.target.name,
+            engine=reached,
+            seen_age_s=age,
+            stack=None,
+            answers=Answers(),
+            assessment=Assessment(overall=Overall.UNKNOWN, sentence=why),
+        )
+        assessment = msgspec.structs.replace(snapshot.assessment, overall=Overall.UNKNOWN, sentence=why)
+        status = msgspec.structs.replace(reached, link=Link.DOWN, reason=why)
+        return msgspec.structs.replace(snapshot, engine=status, seen_age_s=age, assessment=assessment)
+
+    def _say_fault(self, what: str, error: Exception) -> str:
+        """One sentence about a fault of ours. Returns where its report is, one for each fault."""
+        key = repr(_root(error))
+        if key not in self._faults:
+            self._faults[key] = self.report(error)
+        place = self._faults[key]
+        where = f"report in {place}" if place else "no report could be written"
+        with contextlib.suppress(Exception):  # there is nowhere else to say it
+            self.say(f"{what}: {where}")
+        return where
 
     @property
     def current_screen(self) -> OpsScreen | None:
@@ -149,7 +217,8 @@ class LettaOpsApp(TerminalApp):
         try:
             async for result in self.dashboard.run(plan):
                 took = duration(time.monotonic() - started)
-                self.say(f"{result.step.name} {result.words} ({took}) {result.next_step}")
+                joint = " " if result.exit is Exit.DONE else ": "
+                self.say(f"{result.step.name}{joint}{result.words} ({took}) {result.next_step}")
         except LettaopsError as error:
             self.say(f"{error.what}. {error.not_done} {error.next_step}")
 
@@ -184,6 +253,16 @@ class LettaOpsApp(TerminalApp):
             else "the mouse is the terminal's until m is pressed again"
         )
 
+    async def inspected(self, container_id: str) -> dict[str, object]:
+        """The inspect document of a container; its secrets are masked where it is shown."""
+        return await self.dashboard.inspected(container_id)
+
+    def action_pace(self, step: int) -> None:
+        """Ask the services more or less often."""
+        at = min(range(len(PACES)), key=lambda each: abs(PACES[each] - self.dashboard.probe_every))
+        self.dashboard.pace(PACES[max(0, min(len(PACES) - 1, at + step))])
+        self.say(f"the services are asked every {duration(self.dashboard.probe_every)}")
+
     def reveal(self) -> None:
         """Show secrets for a moment; recorded, since a screen is seen by others."""
         try:
@@ -208,3 +287,10 @@ class LettaOpsApp(TerminalApp):
         """Sources end with the interface; nothing that runs elsewhere is touched."""
         self.workers.cancel_all()
         await asyncio.sleep(0)
+
+
+def _root(error: BaseException) -> BaseException:
+    """The first fault in a group of them."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -17,16 +17,18 @@ from lettaops.model.verdict import Judgement
 from lettaops.monitor.snapshot import Snapshot
 
 from .health_view import WEIGHTS, clock
+from .inspect_tree import InspectTree
 from .widgets.glyphs import is_ascii
 from .widgets.prefix import Prefix
 from .widgets.records import RecordView
 from .widgets.store import Record
 
-SIDES: Final = ("events", "facts", "environment")
+SIDES: Final = ("events", "facts", "environment", "inspect")
+_CHILDREN: Final = {"events": "detail-events", "inspect": "detail-inspect"}
 
 
 class Detail(ContentSwitcher):
-    """Events of the stack, or facts or environment of the selected service."""
+    """Events of the stack, or facts, environment or inspect document of the selected service."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id, initial="detail-events")
@@ -40,6 +42,7 @@ class Detail(ContentSwitcher):
             prefix=Prefix(clock=_second, source_width=16),
             empty=Safe("nothing has happened since lettaops was started"),
         )
+        yield InspectTree(id="detail-inspect")
         with VerticalScroll(id="detail-text"):
             yield Static(id="detail-lines")
 
@@ -51,16 +54,15 @@ class Detail(ContentSwitcher):
     def choose(self, side: str) -> None:
         """Show another side from now on."""
         self._side = side if side in SIDES else "events"
-        self.current = "detail-events" if self._side == "events" else "detail-text"
+        self.current = _CHILDREN.get(self._side, "detail-text")
 
     def show(self, snapshot: Snapshot, judgement: Judgement | None, *, reveal: bool = False) -> None:
         """Bring what is shown up to date."""
         self._append_events(snapshot)
         name = judgement.member.name if judgement is not None else Safe("no service selected")
-        self.heading = clean(
-            f"── {name if self._side != 'events' else 'events'} ── e events · d details · v environment "
-        )
-        if self._side == "events":
+        subject = name if self._side != "events" else "events"
+        self.heading = clean(f"── {subject} ── e events · d details · v environment · i inspect ")
+        if self._side in _CHILDREN:
             return
         if judgement is None:
             lines = [Safe("select a service above")]

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from lettaops.actions import ACTIONS, VIEWS
+from lettaops.model.errors import LettaopsError
 from lettaops.model.text import Safe, clean
 from lettaops.monitor.history import History
 from lettaops.monitor.snapshot import Snapshot
@@ -19,6 +20,7 @@ from lettaops.monitor.snapshot import Snapshot
 from . import health_view as view
 from .base import OpsScreen
 from .detail import Detail
+from .inspect_tree import InspectTree
 from .widgets.glyphs import Tone
 from .widgets.table import Table
 
@@ -124,8 +126,23 @@ class HealthScreen(OpsScreen):
 
     def action_detail(self, what: str) -> None:
         """Show another side of the selected service below."""
-        self.query_one(Detail).choose(what)
+        detail = self.query_one(Detail)
+        detail.choose(what)
         self._show_detail()
+        if what == "inspect":
+            self.set_focus(detail.query_one(InspectTree))
+            self.run_worker(self._inspect, group="inspect", exclusive=True, exit_on_error=False)
+
+    async def _inspect(self) -> None:
+        tree = self.query_one(InspectTree)
+        key = self.query_one(Table).cursor_key
+        if key is None:
+            tree.say("select a service above")
+            return
+        try:
+            tree.show_document(key, await self.owner.inspected(key))
+        except LettaopsError as error:
+            tree.say(f"{error.what}. {error.next_step}")
 
     def action_fold(self) -> None:
         """Fold or unfold the host's other containers."""
@@ -154,12 +171,19 @@ class HealthScreen(OpsScreen):
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
+        if self.query_one(Detail).side == "inspect":
+            return
         problem = self.query_one(Table).set_filter(clean(event.value))
         if problem:
             self.say(problem)
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self, event: Input.Submitted) -> None:
+        detail = self.query_one(Detail)
+        if detail.side == "inspect":  # there the text is looked for, enter by enter
+            if not detail.query_one(InspectTree).find(event.value):
+                self.say(clean(f"the document doesn't hold {event.value}"))
+            return
         event.input.display = bool(event.value)
         self.set_focus(self.query_one(Table))
 

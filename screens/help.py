@@ -1,6 +1,6 @@
 """Help: every key and act of the place, from the registry."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,14 +11,16 @@ from textual.widgets import Static
 from lettaops.actions import ACTIONS, VIEWS
 from lettaops.terminal.dialogs import Dialog
 
+_KEYS: Final = {"slash": "/", "question_mark": "?", "plus": "+", "minus": "-", "ctrl+p": "^p"}
+
 
 def help_lines() -> list[str]:
     """A line each key: those that look, those that act, those that every list has."""
     lines = ["Look"]
-    lines += [f"  {', '.join(view.keys):<10} {view.help}" for view in VIEWS if view.keys]
+    lines += [f"  {_shown(view.keys):<10} {view.help}" for view in VIEWS if view.keys]
     lines += ["", "Act on the selected service (asked first where others would notice)"]
     lines += [
-        f"  {', '.join(action.keys):<10} {action.title}: {action.help}" for action in ACTIONS if action.keys
+        f"  {_shown(action.keys):<10} {action.title}: {action.help}" for action in ACTIONS if action.keys
     ]
     lines += [
         "",
@@ -32,6 +34,11 @@ def help_lines() -> list[str]:
         "CPU: 100% is one core. MEM is without page cache. NET/s is both directions.",
     ]
     return lines
+
+
+def _shown(keys: tuple[str, ...]) -> str:
+    """Keys as they stand on the keyboard."""
+    return ", ".join(_KEYS.get(key, key) for key in keys)
 
 
 class HelpScreen(Dialog[None]):

@@ -46,6 +46,10 @@ class Owner(Protocol):
         """Copy to the operator's clipboard, secrets struck out; tells by which way."""
         ...
 
+    async def inspected(self, container_id: str) -> dict[str, object]:
+        """The inspect document of a container as it is. Raises what the engine raises."""
+        ...
+
     def reveal(self) -> None:
         """Show secrets for a moment, and record it."""
         ...

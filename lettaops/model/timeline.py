@@ -54,7 +54,7 @@ def entry_of(event: Event) -> Entry | None:
             return Entry(
                 at=at,
                 subject=subject,
-                words=clean(f"exited {code if code is not None else '?'}"),
+                words=clean(f"ended: exit {code if code is not None else '?'}"),
                 weight=weight,
             )
         case "oom":

@@ -54,9 +54,11 @@ class StackWatch:
         self._samples: dict[str, StatsSample] = {}
         self._loads: dict[str, Load] = {}
         self._host: HostSample | None = None
+        self.probe_every = PROBE_EVERY  # seconds between two rounds of questions
         self._dirty = asyncio.Event()
         self._probe_now = asyncio.Event()
         self._news = asyncio.Event()
+        self._ended = False
 
     @property
     def snapshot(self) -> Snapshot:
@@ -103,17 +105,26 @@ class StackWatch:
 
     async def run(self) -> None:
         """Follow the engine and ask the services until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow())
-            group.create_task(self._ask_regularly())
-            if self._engine.target.is_local:
-                group.create_task(self._sample_host())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow())
+                group.create_task(self._ask_regularly())
+                if self._engine.target.is_local:
+                    group.create_task(self._sample_host())
+        finally:
+            self._ended = True
+            self._news.set()
 
     async def changes(self) -> AsyncIterator[Snapshot]:
-        """A snapshot whenever something new is known; what comes while one is looked at is merged."""
+        """A snapshot whenever something new is known; what comes while one is looked at is merged.
+
+        Ends with `run`, whose exception tells why: nobody should wait for news that can't come.
+        """
         while True:
             await self._news.wait()
             self._news.clear()
+            if self._ended:
+                return
             yield self.snapshot
 
     async def _follow(self) -> None:
@@ -170,7 +181,7 @@ class StackWatch:
     async def _ask_regularly(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PROBE_EVERY):
+                async with asyncio.timeout(self.probe_every):
                     await self._probe_now.wait()
             self._probe_now.clear()
             stack = self._current_stack()

@@ -26,6 +26,7 @@ class UnixProxy:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._under_way: dict[str, int] = {}
         self._most: dict[str, int] = {}
+        self._count: dict[str, int] = {}
 
     @property
     def host(self) -> str:
@@ -35,6 +36,10 @@ class UnixProxy:
     def most_at_once(self, path: str) -> int:
         """The largest number of requests for a path (without version and query) under way at one time."""
         return self._most.get(path, 0)
+
+    def count(self, path: str) -> int:
+        """How many requests for a path there were."""
+        return self._count.get(path, 0)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -83,6 +88,7 @@ class UnixProxy:
                 path = words[1].decode().partition("?")[0]
                 path = path[path.index("/", 1) :] if path.startswith("/v1.") else path
                 asked.append(path)
+                self._count[path] = self._count.get(path, 0) + 1
                 self._under_way[path] = self._under_way.get(path, 0) + 1
                 self._most[path] = max(self._most.get(path, 0), self._under_way[path])
             writer.write(data)

@@ -67,6 +67,13 @@ class ScriptedDashboard(Dashboard):
             self.last = await self._queue.get()
             yield self.last
 
+    async def inspected(self, container_id: str) -> dict[str, object]:
+        config = {"Image": "letta/letta:latest", "Env": ["LETTA_DEBUG=True", f"LETTA_PG_URI={build.PG_URI}"]}
+        state = {"Status": "running", "OOMKilled": False, "Pid": 100}
+        settings = {"Ports": {"8283/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8283"}]}}
+        return {"Id": container_id, "Name": "/letta-letta_server-1", "State": state, "Config": config,
+                "NetworkSettings": settings}  # fmt: skip
+
     async def run(self, plan: Plan) -> AsyncIterator[StepResult]:
         self.plans.append(plan)
         for result in self.results:

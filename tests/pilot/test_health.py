@@ -188,6 +188,25 @@ async def test_facts_of_the_selected_service(tmp_path: Path) -> None:
         assert shows(app, "healthcheck   none")
 
 
+async def test_inspect_document_is_searched_and_masked(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, _, pilot):
+        await pilot.press("j", "i")
+        await until(pilot, lambda: shows(app, "NetworkSettings"))
+        await pilot.press("slash", *"PG_URI", "enter")
+        await until(pilot, lambda: shows(app, "LETTA_PG_URI: ****"))
+        await pilot.press("escape")
+        assert not shows(app, "letta:letta@")
+
+
+async def test_pace_of_the_questions(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, dashboard, pilot):
+        await pilot.press("minus")
+        await until(pilot, lambda: shows(app, "asked every 5 s"))
+        assert dashboard.probe_every == 5.0
+        await pilot.press("plus", "plus", "plus")
+        await until(pilot, lambda: shows(app, "asked every 1 s"))
+
+
 async def test_help_names_every_key(tmp_path: Path) -> None:
     async with health(tmp_path, dashboards.healthy(), size=(120, 60)) as (app, _, pilot):
         await pilot.press("question_mark")

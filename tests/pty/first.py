@@ -3,9 +3,9 @@
 Writes the names of the loaded modules to LISTING, then waits for a signal, or becomes the app.
 """
 
+import os
 import signal
 import sys
-from pathlib import Path
 
 from lettaops.terminal import first_frame, first_look
 from lettaops.terminal.capabilities import look_around
@@ -16,9 +16,9 @@ def main() -> int:
     capabilities = look_around()
     look = first_look.look(socket)
     held = first_frame.draw(first_frame.lay_out("test", look, capabilities.columns), capabilities)
-    partial = Path(f"{listing}.part")
-    partial.write_text("\n".join(sys.modules))
-    partial.rename(listing)
+    with open(f"{listing}.part", "w") as file:
+        file.write("\n".join(sys.modules))
+    os.rename(f"{listing}.part", listing)
     if not rest:
         signal.pause()
         return 0

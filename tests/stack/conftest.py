@@ -75,3 +75,23 @@ def stub_stack(stub_dockerd: PrivateDockerd, cache: Cache) -> Iterator[StubStack
     finally:
         stub_dockerd.revive()
         stack.down()
+
+
+@pytest.fixture(scope="module")
+def lasting_engine(cache: Cache) -> Iterator[PrivateDockerd]:
+    """An engine whose containers live on without it, as production engines are set up."""
+    cache.compose()
+    with throwaway(
+        cache.daemons, name="lasting", cli_config=cache.cli_config, args=["--live-restore"]
+    ) as daemon:
+        import_stub_images(daemon)
+        yield daemon
+
+
+@pytest.fixture
+def lasting(lasting_engine: PrivateDockerd, cache: Cache) -> Iterator[StubStack]:
+    """A new stack of stubs on the engine whose end their containers survive."""
+    lasting_engine.revive()
+    with StubStack(lasting_engine, cache, "lasting") as stack:
+        yield stack
+        lasting_engine.revive()

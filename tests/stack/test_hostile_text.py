@@ -6,22 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.stack.hostile import ATTACK, hostile_container
 from tests.stack.lettaops_cli import ROOT, LettaOps
 from tests.stack.terminal import on_a_terminal
 from tests.testbed.stacks import StubStack
 
-ATTACKS = (
-    "\x1b]52;c;ZXZpbA==\x07",  # writes the clipboard
-    "\x1b]0;owned\x07",  # sets the title
-    "\x1b[2J\x1b[H",  # clears the screen
-    "\x9b31m",  # the 8-bit introducer
-    "\x1bP0;1|17/ab\x1b\\",  # a device control string
-    "\u202edesrever\u2066",  # turns the direction of text
-    "\x1b]8;;http://evil/\x1b\\link",
-    "[bold red]markup[/]",
-    "\x08\x08\x08\r\x0b\x0c\x00".replace("\x00", ""),
-)
-ATTACK = "".join(ATTACKS)
 # What lettaops itself sends: to the first line and clear, before each repaint of `--watch`.
 OURS = re.compile(rb"\x1b\[H\x1b\[2J")
 ALLOWED = re.compile(
@@ -31,30 +20,13 @@ ALLOWED = re.compile(
 
 @pytest.fixture
 def lettaops(stub_stack: StubStack, tmp_path: Path) -> Iterator[LettaOps]:
-    name = f"{stub_stack.project}-hostile"
-    stub_stack.docker(
-        *("run", "-d", "--name", name, "--label", f"com.docker.compose.project={stub_stack.project}"),
-        *("--label", f"com.docker.compose.service=evil{ATTACK}", "--label", f"x{ATTACK}=y{ATTACK}"),
-        *("--env", f"LETTA_X={ATTACK}", "--env", f"A{ATTACK}=b", "--hostname", "evil"),
-        *(
-            "--health-cmd",
-            f"printf '%s' '{ATTACK}'; exit 1",
-            "--health-interval",
-            "1s",
-            "--health-retries",
-            "1",
-        ),
-        *("--entrypoint", "sh", "ankane/pgvector:v0.5.1", "-c", "sleep 600"),
-    )
     lettaops = LettaOps(stub_stack.daemon.host, stub_stack.project, tmp_path)
-    try:
+    with hostile_container(stub_stack):
         lettaops.wait_for(
             lambda each: any("healthcheck failed" in row["reason"] for row in each["services"]),
             "its health output",
         )
         yield lettaops
-    finally:
-        stub_stack.docker("rm", "-f", name)
 
 
 def assert_clean(written: bytes) -> None:

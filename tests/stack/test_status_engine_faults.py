@@ -6,7 +6,6 @@ A silent engine says nothing about containers: none may be called exited because
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +13,9 @@ import pytest
 
 from tests.fakes.unix_proxy import UnixProxy
 from tests.stack.lettaops_cli import COMMAND, ROOT, LettaOps, service, summary
-from tests.testbed.cache import Cache
-from tests.testbed.dockerd import PrivateDockerd, throwaway
 from tests.testbed.stacks import DB, SERVER, StubStack
-from tests.testbed.stub_images import import_stub_images
 
 ENDED = ("ended", "exit", "stopped", "killed")
-
-
-@pytest.fixture(scope="module")
-def lasting_engine(cache: Cache) -> Iterator[PrivateDockerd]:
-    """An engine whose containers live on without it, as production engines are set up."""
-    cache.compose()
-    with throwaway(
-        cache.daemons, name="lasting", cli_config=cache.cli_config, args=["--live-restore"]
-    ) as daemon:
-        import_stub_images(daemon)
-        yield daemon
-
-
-@pytest.fixture
-def lasting(lasting_engine: PrivateDockerd, cache: Cache) -> Iterator[StubStack]:
-    lasting_engine.revive()
-    with StubStack(lasting_engine, cache, "lasting") as stack:
-        yield stack
-        lasting_engine.revive()
 
 
 @pytest.fixture
