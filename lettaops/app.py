@@ -94,7 +94,7 @@ class LettaOpsApp(TerminalApp):
 
     def on_mount(self) -> None:
         """The sources run beside the interface, which never waits for them."""
-        self.run_worker(self._follow, group="monitor", exit_on_error=False, description="sources")
+        self.run_worker(self._follow(), group="monitor", exit_on_error=False, description="sources")
 
     async def _follow(self) -> None:
         """Show what the sources tell. A fault costs one snapshot; sources that end are begun again."""

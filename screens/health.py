@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-from textual import on
+from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -131,8 +131,9 @@ class HealthScreen(OpsScreen):
         self._show_detail()
         if what == "inspect":
             self.set_focus(detail.query_one(InspectTree))
-            self.run_worker(self._inspect, group="inspect", exclusive=True, exit_on_error=False)
+            self._inspect()
 
+    @work(group="inspect", exclusive=True, exit_on_error=False)
     async def _inspect(self) -> None:
         tree = self.query_one(InspectTree)
         key = self.query_one(Table).cursor_key
