@@ -4,7 +4,7 @@ Command line, keys, palette, help and documents are made from it.
 """
 
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -96,6 +96,28 @@ ACTIONS: Final = (
         keys=("p",),
     ),
 )
+
+
+class Pair(NamedTuple):
+    """The acts of one key: the second where the state forbids the first."""
+
+    key: str
+    verbs: tuple[str, ...]
+    title: str
+
+
+def pairs() -> tuple[Pair, ...]:
+    """Keys of the acts, each once, in the order of the registry."""
+    found: dict[str, list[Action]] = {}
+    for action in ACTIONS:
+        for key in action.keys:
+            found.setdefault(key, []).append(action)
+    return tuple(
+        Pair(
+            key, tuple(each.verb for each in acts), "/".join(each.title.lower() for each in acts).capitalize()
+        )
+        for key, acts in found.items()
+    )
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

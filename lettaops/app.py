@@ -5,17 +5,16 @@ import contextlib
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
 import msgspec
 from textual.binding import Binding, BindingType
-from textual.worker import Worker
 
-from lettaops.actions import VIEWS, Action, Danger
+from lettaops.acting import Acting
+from lettaops.actions import VIEWS, Action
 from lettaops.dashboard import Dashboard
-from lettaops.model.errors import Exit, LettaopsError
+from lettaops.model.errors import LettaopsError
 from lettaops.model.probe import Answers
 from lettaops.model.secrets import presentable
 from lettaops.model.source import Link, SourceStatus, backoff
@@ -24,9 +23,7 @@ from lettaops.model.text import Safe, clean
 from lettaops.model.units import duration
 from lettaops.model.verdict import Assessment, Overall
 from lettaops.monitor.snapshot import Snapshot
-from lettaops.operations.plan import Plan, make_plan
 from lettaops.screens.base import OpsScreen
-from lettaops.screens.confirm import ConfirmScreen
 from lettaops.screens.health import HealthScreen
 from lettaops.screens.help import HelpScreen
 from lettaops.screens.palette import RegistryCommands
@@ -73,7 +70,7 @@ class LettaOpsApp(TerminalApp):
         self.dashboard = dashboard
         self.revealing = False
         self._mouse_taken = True
-        self._acting: Worker[None] | None = None
+        self._acting = Acting(self, dashboard, self.say, self.say_fault)
         self._faults: dict[str, Path | None] = {}  # the reports of faults that may come with each snapshot
         self._card = ""
 
@@ -110,7 +107,7 @@ class LettaOpsApp(TerminalApp):
             attempts = 1 if time.monotonic() - began > SOURCES_LASTED else attempts + 1
             pause = backoff(attempts)
             self._show(self._without_sources(ended, pause))
-            self._say_fault("the sources ended by a fault", ended)
+            self.say_fault("the sources ended by a fault", ended)
             await asyncio.sleep(pause)
 
     def _show(self, snapshot: Snapshot) -> None:
@@ -123,7 +120,7 @@ class LettaOpsApp(TerminalApp):
         except Exception as error:
             with contextlib.suppress(Exception):  # perhaps this is what fails
                 screen.show_title(snapshot)
-            self._card = self._say_fault("this screen failed and shows old values", error)
+            self._card = self.say_fault("this screen failed and shows old values", error)
         else:
             if self._card:
                 self.say(f"this screen shows current values again; {self._card}")
@@ -148,7 +145,7 @@ class LettaOpsApp(TerminalApp):
         status = msgspec.structs.replace(reached, link=Link.DOWN, reason=why)
         return msgspec.structs.replace(snapshot, engine=status, seen_age_s=age, assessment=assessment)
 
-    def _say_fault(self, what: str, error: Exception) -> str:
+    def say_fault(self, what: str, error: Exception) -> str:
         """One sentence about a fault of ours. Returns where its report is, one for each fault."""
         key = repr(_root(error))
         if key not in self._faults:
@@ -180,47 +177,9 @@ class LettaOpsApp(TerminalApp):
         if (screen := self.current_screen) is not None:
             screen.say(clean(words))
 
-    # Acts
-
     def act(self, choices: Sequence[Action], stack: Stack, container_ids: Sequence[str]) -> None:
         """Begin the first act that the state of the containers allows. One act at a time."""
-        if self._acting is not None and not self._acting.is_finished:
-            self.say("another act is still running")
-            return
-        refusal: LettaopsError | None = None
-        for action in choices:
-            try:
-                self.dashboard.permission.check(action.act)
-                plan = make_plan(action.act, stack, container_ids, engine=self.dashboard.target.name)
-            except LettaopsError as error:
-                refusal = refusal or error
-                continue
-            if len(choices) > 1 and not any(step.changes for step in plan.steps):
-                continue  # the other one of a pair, as start and stop on one key
-            self._acting = self.run_worker(
-                partial(self._confirm_and_run, action, plan),
-                group="act",
-                exit_on_error=False,
-                description=action.title,
-            )
-            return
-        if refusal is not None:
-            self.say(f"{refusal.what}. {refusal.next_step}")
-
-    async def _confirm_and_run(self, action: Action, plan: Plan) -> None:
-        if action.danger is not Danger.NONE and not await self.push_screen_wait(ConfirmScreen(action, plan)):
-            self.say(f"{action.title.lower()}: left alone")
-            return
-        names = ", ".join(step.name for step in plan.steps)
-        self.say(f"{action.title.lower()} {names} …")
-        started = time.monotonic()
-        try:
-            async for result in self.dashboard.run(plan):
-                took = duration(time.monotonic() - started)
-                joint = " " if result.exit is Exit.DONE else ": "
-                self.say(f"{result.step.name}{joint}{result.words} ({took}) {result.next_step}")
-        except LettaopsError as error:
-            self.say(f"{error.what}. {error.not_done} {error.next_step}")
+        self._acting.begin(choices, stack, container_ids)
 
     # Views
 
@@ -277,6 +236,7 @@ class LettaOpsApp(TerminalApp):
 
     def _mask(self) -> None:
         self.revealing = False
+        self.say("")
         self._again()
 
     def _again(self) -> None:

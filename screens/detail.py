@@ -12,7 +12,7 @@ from lettaops.model.cells import to_ascii
 from lettaops.model.condition import condition_of
 from lettaops.model.secrets import Secret
 from lettaops.model.text import Safe, clean
-from lettaops.model.units import duration, size
+from lettaops.model.units import ago, size
 from lettaops.model.verdict import Judgement
 from lettaops.monitor.snapshot import Snapshot
 
@@ -40,7 +40,7 @@ class Detail(ContentSwitcher):
         yield RecordView(
             id="detail-events",
             prefix=Prefix(clock=_second, source_width=16),
-            empty=Safe("nothing has happened since lettaops was started"),
+            empty=Safe("nothing was seen to happen since lettaops was started"),
         )
         yield InspectTree(id="detail-inspect")
         with VerticalScroll(id="detail-text"):
@@ -77,9 +77,9 @@ class Detail(ContentSwitcher):
             widget.update(content)
 
     def _append_events(self, snapshot: Snapshot) -> None:
-        new = snapshot.timeline[self._seen :] if len(snapshot.timeline) >= self._seen else snapshot.timeline
-        self._seen = len(snapshot.timeline)
+        new = [each for each in snapshot.timeline if each.number > self._seen]
         if new:
+            self._seen = new[-1].number
             records = [
                 Record(each.at.timestamp(), each.subject, WEIGHTS[each.weight], each.words) for each in new
             ]
@@ -102,7 +102,7 @@ def facts(snapshot: Snapshot, judgement: Judgement) -> list[Safe]:
         ("state", f"{state.status} {condition.words or condition.note}".strip()),
         (
             "started",
-            f"{clock(state.started_at)} {duration((snapshot.taken_at - state.started_at).total_seconds())}",
+            f"{clock(state.started_at)} {ago(state.started_at, snapshot.taken_at)}",
         )
         if state.started_at
         else ("started", "never"),

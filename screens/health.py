@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from lettaops.actions import ACTIONS, VIEWS
+from lettaops.actions import ACTIONS, VIEWS, pairs
 from lettaops.model.errors import LettaopsError
 from lettaops.model.text import Safe, clean
 from lettaops.monitor.history import History
@@ -40,10 +40,15 @@ class HealthScreen(OpsScreen):
             for each in VIEWS
             if each.keys and not each.call.startswith("app.")
         ),
-        Binding("s", "act('start', 'stop')", "Start/stop", id="service.start-stop"),
-        Binding("r", "act('restart')", "Restart", id="service.restart"),
-        Binding("K", "act('kill')", "Kill", id="service.kill"),
-        Binding("p", "act('pause', 'unpause')", "Pause", id="service.pause-unpause", show=False),
+        *(
+            Binding(
+                each.key,
+                f"act({', '.join(map(repr, each.verbs))})",
+                each.title,
+                id=f"service.{each.verbs[0]}",
+            )
+            for each in pairs()
+        ),
         Binding("escape", "clear_filter", "Clear the filter", id="view.filter-clear", show=False),
     ]
 
@@ -83,7 +88,7 @@ class HealthScreen(OpsScreen):
         table = self.query_one(Table)
         table.set_stale(bool(view.freshness(snapshot).text))
         if not snapshot.assessment.judgements:
-            table.set_empty(snapshot.assessment.sentence or LOOKING)
+            table.set_empty(snapshot.engine.next_step or LOOKING)
         table.set_rows(view.rows(snapshot, self._latencies, unfolded=self._unfolded))
         self._show_head(snapshot)
         self._show_detail()
@@ -123,6 +128,8 @@ class HealthScreen(OpsScreen):
     @on(Table.Selected)
     def _selected(self) -> None:
         self._show_detail()
+        if self.query_one(Detail).side == "inspect":
+            self._inspect()
 
     def action_detail(self, what: str) -> None:
         """Show another side of the selected service below."""
@@ -143,7 +150,7 @@ class HealthScreen(OpsScreen):
         try:
             tree.show_document(key, await self.owner.inspected(key))
         except LettaopsError as error:
-            tree.say(f"{error.what}. {error.next_step}")
+            tree.say(" ".join(filter(None, (f"{error.what}.", error.next_step))))
 
     def action_fold(self) -> None:
         """Fold or unfold the host's other containers."""
@@ -204,5 +211,13 @@ class HealthScreen(OpsScreen):
         if self._snapshot is None or self._snapshot.stack is None or not keys:
             self.say(Safe("nothing is selected"))
             return
+        stack = self._snapshot.stack
+        strangers = [each.name for each in self._snapshot.others if each.id in keys]
+        if strangers:
+            self.say(
+                clean(f"{strangers[0]} isn't part of {stack.project}: --project names another deployment")
+            )
+            return
         chosen = [action for each in (verb, other) for action in ACTIONS if action.verb == each]
-        self.owner.act(chosen, self._snapshot.stack, keys)
+        self.owner.act(chosen, stack, keys)
+        table.clear_marks()  # the next key means the next service

@@ -188,8 +188,8 @@ def _row(judgement: Judgement, snapshot: Snapshot, latencies: History) -> Row:
     member, container = judgement.member, judgement.member.container
     same = [each for each in snapshot.assessment.judgements if each.member.name == member.name]
     symbol, tone = SYMBOLS[judgement.verdict]
-    load = snapshot.loads.get(container.id, Load())
     state = container.state
+    load = snapshot.loads.get(container.id, Load()) if state.running else Load()
     up = UNKNOWN
     if state.running and state.started_at is not None:
         up = _coarse((snapshot.taken_at - state.started_at).total_seconds())
@@ -241,5 +241,9 @@ def _rate(load: Load) -> Safe:
 
 def _coarse(seconds: float) -> Safe:
     """An uptime that changes rarely: minutes past the first one, so that a quiet row isn't repainted."""
+    if seconds < -2:
+        return Safe("skew")
     whole = max(0, int(seconds))
+    if whole == 0:
+        return Safe("0 s")
     return duration(whole if whole < 60 else whole // 60 * 60)

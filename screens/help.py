@@ -1,4 +1,4 @@
-"""Help: every key and act of the place, from the registry."""
+"""Help: every key and act, from the registry."""
 
 from typing import ClassVar, Final
 
@@ -8,20 +8,18 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from lettaops.actions import ACTIONS, VIEWS
+from lettaops.actions import VIEWS, pairs
 from lettaops.terminal.dialogs import Dialog
 
 _KEYS: Final = {"slash": "/", "question_mark": "?", "plus": "+", "minus": "-", "ctrl+p": "^p"}
 
 
 def help_lines() -> list[str]:
-    """A line each key: those that look, those that act, those that every list has."""
+    """A line each key: those that look, those that act, those of every list."""
     lines = ["Look"]
     lines += [f"  {_shown(view.keys):<10} {view.help}" for view in VIEWS if view.keys]
-    lines += ["", "Act on the selected service (asked first where others would notice)"]
-    lines += [
-        f"  {_shown(action.keys):<10} {action.title}: {action.help}" for action in ACTIONS if action.keys
-    ]
+    lines += ["", "Act on the selected or the marked services (with a question where others would notice)"]
+    lines += [f"  {_shown((each.key,)):<10} {each.title}" for each in pairs()]
     lines += [
         "",
         "In every list",
@@ -42,7 +40,7 @@ def _shown(keys: tuple[str, ...]) -> str:
 
 
 class HelpScreen(Dialog[None]):
-    """Help of the place it was called from."""
+    """All keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark", "dismiss", "Close", id="help.close")

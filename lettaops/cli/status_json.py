@@ -37,7 +37,7 @@ def document(snapshot: "Snapshot") -> dict[str, object]:
 def _service(judgement: Judgement, snapshot: "Snapshot") -> dict[str, object]:
     member, container = judgement.member, judgement.member.container
     state, probe = container.state, judgement.probe
-    load = snapshot.loads.get(container.id)
+    load = snapshot.loads.get(container.id) if container.state.running else None
     limit = container.memory_limit_bytes
     return {
         "name": member.name,

@@ -11,7 +11,7 @@ class Outcome(StrEnum):
     """How a probe ended.
 
     CLOSED: the connection was taken and shut without an answer, as docker-proxy does while nothing
-    listens in the container. LIMITED: the answer is good as far as we may ask.
+    listens in the container. BROKEN: it can't read its own files.
     """
 
     OK = "ok"
@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     FULL = "full"
     GARBAGE = "garbage"
     UNREACHED = "unreached"
+    BROKEN = "broken"
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,11 @@ def refusal(probe: Probe, port: int | None, *, running: bool) -> str:
             return f"isn't ready{quoted(probe.detail)}"
         case Outcome.FULL:
             return f"has no connection slot left{quoted(probe.detail)}"
+        case Outcome.BROKEN:
+            return (
+                f"is broken: it can't read its own data files{aside(probe.detail)}: "
+                "back up its volume before restarting it"
+            )
         case Outcome.UNREACHED:
             return f"can't be reached from here{quoted(probe.detail)}"
         case _:

@@ -20,12 +20,13 @@ class Weight(StrEnum):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the timeline. `subject` is a service, or whoever acted."""
+    """One line of the timeline. `subject` is a service, or whoever acted; `number` counts from 1."""
 
     at: datetime
     subject: Safe
     words: Safe
     weight: Weight = Weight.NOTE
+    number: int = 0
 
 
 _CHANGES: Final = {

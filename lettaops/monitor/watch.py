@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
+
 from lettaops.model.assessment import assess
 from lettaops.model.engine import Event, StatsSample, cpu_percent, rate
 from lettaops.model.errors import Denied, LettaopsError, Unreachable, UsageError
@@ -21,8 +23,8 @@ from lettaops.model.probe import Answers
 from lettaops.model.recognise import PROJECT_LABEL
 from lettaops.model.source import Link, SourceStatus, backoff
 from lettaops.model.stack import Stack
-from lettaops.model.text import Safe
-from lettaops.model.timeline import Entry, entry_of
+from lettaops.model.text import Safe, clean
+from lettaops.model.timeline import Entry, Weight, entry_of
 from lettaops.model.verdict import Assessment, Overall
 from lettaops.monitor.ask import Asker
 from lettaops.monitor.observe import Observation, observe
@@ -50,6 +52,8 @@ class StackWatch:
         self._observation: Observation | None = None
         self._missing = Safe()
         self._answers = Answers()
+        self._entries = 0
+        self._overall: Overall | None = None
         self._timeline: deque[Entry] = deque(maxlen=TIMELINE_ENTRIES)
         self._samples: dict[str, StatsSample] = {}
         self._loads: dict[str, Load] = {}
@@ -150,7 +154,7 @@ class StackWatch:
             self._dirty.set()
             entry = entry_of(event)
             if entry is not None and self._concerns(event):
-                self._timeline.append(entry)
+                self._record(entry)
         raise Unreachable("the engine's event stream ended", next_step="is the engine restarting?")
 
     async def _look(self) -> None:
@@ -188,6 +192,7 @@ class StackWatch:
             if stack is not None:
                 self._answers = await self._asker.ask(stack)
                 self._sample_loads()
+                self._note_overall()
                 self._news.set()
 
     async def _sample_host(self) -> None:
@@ -196,6 +201,21 @@ class StackWatch:
         while True:
             self._host = host.sample()
             await asyncio.sleep(HOST_EVERY)
+
+    def _note_overall(self) -> None:
+        """What the probes find changes without any event of the engine: it belongs into the timeline."""
+        overall = self.snapshot.assessment.overall
+        if self._overall is not None and overall is not self._overall:
+            weight = Weight.FAULT if overall is Overall.DOWN else Weight.CHANGE
+            words = clean(f"is {overall} now, was {self._overall}")
+            subject = self._current_stack()
+            name = subject.project if subject is not None else Safe("deployment")
+            self._record(Entry(at=datetime.now(UTC), subject=name, words=words, weight=weight))
+        self._overall = overall
+
+    def _record(self, entry: Entry) -> None:
+        self._entries += 1
+        self._timeline.append(msgspec.structs.replace(entry, number=self._entries))
 
     def _concerns(self, event: Event) -> bool:
         """Whether an event is about the stack: by its project, or by a container we know."""
@@ -215,7 +235,11 @@ class StackWatch:
         samples: dict[str, StatsSample] = {}
         for member in self._observation.stack.members:
             pid = member.container.state.pid
-            if pid and (sample := cgroup.sample(pid, member.container.id)) is not None:
+            if (
+                member.container.state.running
+                and pid
+                and (sample := cgroup.sample(pid, member.container.id)) is not None
+            ):
                 samples[member.container.id] = sample
         self._loads = {
             identity: _load(self._samples.get(identity), each) for identity, each in samples.items()

@@ -20,6 +20,18 @@ SESSION_SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "5000",
 }
 
+_CANNOT_CONNECT_NOW: Final = "57P03"
+_BY_STATE: Final = {
+    "28": Outcome.DENIED,
+    "3D": Outcome.DENIED,
+    "42501": Outcome.DENIED,
+    "53": Outcome.FULL,
+    "57P": Outcome.CLOSED,  # it is being shut down, or a session of it crashed
+    "58": Outcome.BROKEN,  # its files
+    "XX": Outcome.BROKEN,  # its data, or itself
+    "F0": Outcome.BROKEN,  # its configuration
+}
+
 
 async def connect(
     address: DatabaseAddress, host: str, port: int, *, timeout: float
@@ -60,12 +72,6 @@ async def probe(address: DatabaseAddress, host: str, port: int, *, route: str, t
 
 def _outcome(error: Exception) -> Outcome:
     """The outcome of a failed connection, by SQLSTATE class where the server gave one."""
-    if isinstance(error, asyncpg.CannotConnectNowError):
-        return Outcome.STARTING
-    if isinstance(error, asyncpg.TooManyConnectionsError):
-        return Outcome.FULL
-    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError):
-        return Outcome.DENIED
     if isinstance(error, ConnectionRefusedError):
         return Outcome.REFUSED
     if isinstance(error, asyncpg.PostgresConnectionError | ConnectionError):
@@ -74,4 +80,8 @@ def _outcome(error: Exception) -> Outcome:
         return Outcome.UNRESOLVED
     if isinstance(error, OSError):
         return Outcome.UNREACHED
-    return Outcome.DENIED if isinstance(error, asyncpg.PostgresError) else Outcome.GARBAGE
+    state = (getattr(error, "sqlstate", None) or "") if isinstance(error, asyncpg.PostgresError) else ""
+    if state == _CANNOT_CONNECT_NOW:
+        return Outcome.STARTING
+    known = (each for prefix, each in _BY_STATE.items() if state.startswith(prefix))
+    return next(known, Outcome.GARBAGE)

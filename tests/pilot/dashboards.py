@@ -144,12 +144,14 @@ def database_gone() -> Snapshot:
             subject=Safe("letta_db"),
             words=Safe("ran out of memory"),
             weight=Weight.FAULT,
+            number=1,
         ),
         Entry(
             at=build.NOW - timedelta(seconds=40),
             subject=Safe("letta_db"),
-            words=Safe("exited 137"),
+            words=Safe("ended: exit 137"),
             weight=Weight.FAULT,
+            number=2,
         ),
     )
     return snapshot(build.stack_of(*containers), answers, timeline=timeline)

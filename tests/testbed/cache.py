@@ -47,11 +47,10 @@ class Cache:
         self.sources = self.root / f"letta-{LETTA_VERSION}"
         self.engine = self.root / "engine"
         self.daemons = self.root / "daemons"
-        self.stacks = self.root / "stacks"
         self.logs = self.root / "logs"
         self.cli_config = self.root / "docker-cli"
         self.state = self.root / "running.json"
-        for folder in (self.wheels, self.daemons, self.stacks, self.logs, self.cli_config):
+        for folder in (self.wheels, self.daemons, self.logs, self.cli_config):
             folder.mkdir(parents=True, exist_ok=True)
         # Another process may be in the middle of the slowest download.
         self._fetching = (self.root / "fetch.lock", "the download cache", 900.0)

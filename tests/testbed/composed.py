@@ -45,7 +45,7 @@ class ComposeStack:
     def __init__(self, daemon: PrivateDockerd, cache: Cache, project: str) -> None:
         self.daemon = daemon
         self.project = project
-        self.folder = cache.stacks / project
+        self.folder = daemon.root / "stacks" / project
         self.ports = Ports.free()
         self._cache = cache
         self._prints: dict[str, str] = {}

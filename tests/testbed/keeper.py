@@ -137,7 +137,7 @@ class Keeper:
         )
         if leftover.leftovers() or self.cache.engine.joinpath("claim.json").exists():
             with leftover:  # starting clears away processes and containers
-                shutil.rmtree(self.cache.stacks / PROJECT, ignore_errors=True)
+                shutil.rmtree(self.cache.engine / "stacks" / PROJECT, ignore_errors=True)
 
     def images(self, report: Callable[[str], None]) -> None:
         """Build what is missing or changed and print the images."""
