@@ -35,9 +35,8 @@ ROWS: Final = 12
 SEED: Final = (9, 12, 4, 30, 8, 2, 17, 25, 6, 11, 1, 21, 14)
 
 
-def main() -> None:
+def main(updates: int = 40) -> None:
     """Runs all cases, prints a table of ratios."""
-    updates = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     print(f"{'':36} {'ours':>18} {'Textual':>18}   ratio")
     for title, ours, theirs in PAIRS:
         ours_bytes, ours_cpu = measured(ours, updates)
@@ -204,4 +203,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     else:
-        main()
+        main(*map(int, sys.argv[1:2]))

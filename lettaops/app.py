@@ -11,7 +11,6 @@ from typing import ClassVar, Final
 import msgspec
 from textual.binding import Binding, BindingType
 
-from lettaops.acting import Acting
 from lettaops.actions import VIEWS, Action
 from lettaops.dashboard import Dashboard
 from lettaops.model.errors import LettaopsError
@@ -23,6 +22,7 @@ from lettaops.model.text import Safe, clean
 from lettaops.model.units import duration
 from lettaops.model.verdict import Assessment, Overall
 from lettaops.monitor.snapshot import Snapshot
+from lettaops.screens.acting import Acting
 from lettaops.screens.base import OpsScreen
 from lettaops.screens.health import HealthScreen
 from lettaops.screens.help import HelpScreen

@@ -9,20 +9,8 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from lettaops.actions import Action, Danger
-from lettaops.model.text import Safe, clean
-from lettaops.operations.plan import Plan
+from lettaops.operations.plan import Plan, plan_lines
 from lettaops.terminal.dialogs import Dialog
-
-
-def plan_lines(action: Action, plan: Plan) -> list[Safe]:
-    """The plan in words, as the preview of the command line says it."""
-    lines = [clean(f"{action.title} in {plan.project} on {plan.engine}")]
-    for step in plan.steps:
-        lines.append(clean(f"{step.name}   {step.state}   {step.container_name} {step.container_id[:12]}"))
-        lines += [clean(f"  - {effect}") for effect in step.effects]
-    if plan.signal:
-        lines.append(clean(f"signal {plan.signal}"))
-    return lines
 
 
 class ConfirmScreen(Dialog[bool]):
@@ -40,7 +28,7 @@ class ConfirmScreen(Dialog[bool]):
         self._typed = action.danger is Danger.TYPED
 
     def compose(self) -> ComposeResult:
-        first, *rest = plan_lines(self._action, self._plan)
+        first, *rest = plan_lines(self._action.title, self._plan)
         with Vertical(id="confirm-box"):
             yield Static(Content(first), id="confirm-title")
             yield Static(Content("\n".join(rest)), id="confirm-plan")

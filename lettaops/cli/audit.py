@@ -7,25 +7,34 @@ from lettaops.cli.session import Session
 from lettaops.model.errors import Exit
 from lettaops.operations.audit import AuditLog, Break, Record
 
+SHOWN = 50
 _TITLES = ("WHEN", "WHO", "FROM", "ACT", "SERVICE", "CONTAINER", "RESULT")
 
 
 @click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="One object with all records.")
 @click.option(
-    "--last", type=click.IntRange(1), default=50, show_default=True, metavar="N", help="How many records."
+    "--last",
+    type=click.IntRange(1),
+    metavar="N",
+    help=f"How many records; {SHOWN} when absent, with --json all.",
 )
 @click.pass_context
-def audit(context: click.Context, as_json: bool, last: int) -> None:
+def audit(context: click.Context, as_json: bool, last: int | None) -> None:
     """Show who did what to which container, and how it ended."""
     if context.invoked_subcommand is not None:
         return
     session: Session = context.obj
     log = AuditLog(session.state, session.operator)
-    records = list(log.records())[-last:]
+    records = list(log.records())
+    if last is not None or not as_json:
+        records = records[-(last or SHOWN) :]
     if as_json:
-        whole = [each for each in records if isinstance(each, Record)]
-        session.output.json({"schema": "lettaops/audit/1", "path": str(log.path), "records": whole})
+        found = [
+            each if isinstance(each, Record) else {"line": each.line, "broken": each.words}
+            for each in records
+        ]
+        session.output.json({"schema": "lettaops/audit/1", "path": str(log.path), "records": found})
         return
     if not records:
         session.output.talk(f"no act was recorded in {log.path}")

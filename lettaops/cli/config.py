@@ -9,23 +9,39 @@ import msgspec
 
 from lettaops.cli.session import Session, check_allowed
 from lettaops.config.paths import config_files
-from lettaops.config.profile import Configuration, read_configuration
+from lettaops.config.profile import Configuration, Profile, read_configuration
 from lettaops.model.errors import Refused, UsageError
 
-_TEMPLATE: Final = """\
+_HEADING: Final = """\
 # Configuration of lettaops. Everything here is optional: a stack on this machine is found without it.
 # `lettaops config schema` describes every field, `lettaops config show` what is in effect and why.
-
-# default_profile = "prod"
-
-# [profiles.prod]
-# host = "unix:///var/run/docker.sock"   # or tcp://host:2376; not together with context
-# context = "prod"                       # a Docker context
-# project = "letta"                      # compose project, or the server's container name
-# password_file = "~/.config/lettaops/letta-password"   # mode 600
-# read_only = true
-# allow = ["start", "restart"]
 """
+_EXAMPLES: Final = {
+    "default_profile": "prod",
+    "host": "unix:///var/run/docker.sock",
+    "context": "prod",
+    "project": "letta",
+    "password_file": "~/.config/lettaops/letta-password",
+    "read_only": True,
+    "allow": ["start", "restart"],
+    "ascii": True,
+}
+
+
+def template() -> str:
+    """A first configuration file: every field, described and commented out."""
+    return "\n".join((_HEADING, *_fields(Configuration), "", "# [profiles.prod]", *_fields(Profile), ""))
+
+
+def _fields(kind: type[msgspec.Struct]) -> list[str]:
+    """Two lines for each field that has a description; one without an example is shown by its name."""
+    schema = msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"]
+    lines: list[str] = []
+    for name, facts in schema.items():
+        if "description" in facts:
+            value = msgspec.json.encode(_EXAMPLES.get(name, "")).decode()  # such values are TOML too
+            lines += [f"# {facts['description']}:", f"# {name} = {value}"]
+    return lines
 
 
 @click.group()
@@ -94,7 +110,7 @@ def init(session: Session) -> None:
     except OSError as error:
         raise Refused(f"{path} can't be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(_TEMPLATE)
+        file.write(template())
     session.output.line(str(path))
 
 

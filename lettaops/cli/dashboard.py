@@ -31,7 +31,7 @@ def _application(session: Session, held: "HeldTerminal | None") -> "LettaOpsApp"
     settings = session.settings
     capabilities = look_around(ascii=settings.profile.ascii)
     if capabilities.refusal:
-        raise UsageError(capabilities.refusal, next_step="`lettaops status` tells the same in lines")
+        raise UsageError(capabilities.refusal)
     target = session.target  # an engine that can't be meant is said before the screen is taken
 
     from lettaops.app import LettaOpsApp

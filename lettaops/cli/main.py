@@ -24,6 +24,7 @@ _VERBS: Final = {
     "completion": ("Completion for bash, zsh or fish.", "lettaops.cli.completion"),
 }
 COMPLETION: Final = "_LETTAOPS_COMPLETE"
+_WRITERS: Final = frozenset({"lettaops.cli.output", "click.utils"})
 INTERRUPTED: Final = 130  # as a shell gives for what SIGINT ended
 
 
@@ -100,7 +101,8 @@ def run(arguments: Sequence[str], held: "HeldTerminal | None" = None) -> int:
     """Run the command line and give its exit status. Errors are printed on stderr, none as a traceback.
 
     `held`: the terminal, when the first frame of the dashboard was drawn already.
-    Raises `BrokenPipeError` when the reader of stdout has had enough: that is no error of ours.
+    Raises `BrokenPipeError` when the reader of stdout has had enough, and what came of it when stdout
+    can't be written: that is no error of ours.
     """
     try:
         result = _invoke(list(arguments), held)
@@ -121,9 +123,20 @@ def run(arguments: Sequence[str], held: "HeldTerminal | None" = None) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if _of_output(error):
+            raise
         _report(error)
         return int(Exit.FAILED)
     return int(result) if isinstance(result, int) else 0
+
+
+def _of_output(error: Exception) -> bool:
+    """Whether it was a write to stdout that failed: by the module that wrote, ours or click's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    writer = trace.tb_frame.f_globals.get("__name__") if trace is not None else None
+    return isinstance(error, OSError) and writer in _WRITERS
 
 
 def _invoke(arguments: list[str], held: "HeldTerminal | None") -> object:

@@ -40,6 +40,7 @@ _OVERALL_SYMBOLS: Final = {
     Overall.UNKNOWN: "?",
 }
 _TITLES: Final = (" ", "SERVICE", "VERDICT", "UP", "RESTARTS", "CPU", "MEMORY", "PROBE", "WHY")
+FIRST_ANSWERS_SECONDS: Final = 2.5
 _NUMBERS: Final = frozenset({3, 4, 5, 6, 7})
 
 
@@ -53,9 +54,7 @@ def status(session: Session, as_json: bool, watch: bool) -> int:
     Exit status: 0 healthy, 10 degraded, 11 down, 12 unknown.
     """
     if watch:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_watch(session, as_json=as_json))
-        return int(Exit.DONE)
+        asyncio.run(_watch(session, as_json=as_json))  # until Ctrl-C, or nobody reads any more
     snapshot = asyncio.run(_once(session))
     show(session.output, snapshot, as_json=as_json)
     return int(_EXITS[snapshot.assessment.overall])
@@ -71,13 +70,17 @@ async def _watch(session: Session, *, as_json: bool) -> None:
     async with _watching(session) as watch, asyncio.TaskGroup() as group:
         running = group.create_task(watch.run())
         closed = await _print(output, watch, as_json=as_json)
+        if closed is None:  # the snapshots ended with the task: it says why
+            await running
         running.cancel()
-    raise closed
+    if closed is not None:
+        raise closed
 
 
-async def _print(output: Output, watch: "StackWatch", *, as_json: bool) -> BrokenPipeError:
-    """Print what is new until nobody reads it any more."""
+async def _print(output: Output, watch: "StackWatch", *, as_json: bool) -> OSError | None:
+    """Print what is new until nobody reads it any more, or it can't be written."""
     last = None
+    await _first_answers(watch)
     try:
         async for snapshot in watch.changes():
             essence = _essence(snapshot)
@@ -89,9 +92,23 @@ async def _print(output: Output, watch: "StackWatch", *, as_json: bool) -> Broke
                 if not as_json:
                     output.line()
             last = essence
-    except BrokenPipeError as error:
+    except OSError as error:
         return error
-    raise AssertionError("snapshots end only with the task")
+    return None
+
+
+async def _first_answers(watch: "StackWatch") -> None:
+    """Wait until there is something to tell: services not asked yet would be news that isn't any."""
+    before = watch.snapshot.answers
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FIRST_ANSWERS_SECONDS):
+            while True:
+                snapshot = watch.snapshot
+                link = snapshot.engine.link
+                missing = link is Link.LIVE and snapshot.stack is None
+                if snapshot.answers is not before or missing or link not in {Link.CONNECTING, Link.LIVE}:
+                    return
+                await asyncio.sleep(0.02)
 
 
 @contextlib.asynccontextmanager

@@ -14,6 +14,9 @@ from lettaops.model.units import ago, size
 LOOP_WINDOW_SECONDS: Final = 60
 LOOP_RESTARTS: Final = 2
 STARTING_SECONDS: Final = 60
+CLOCK_SLACK: Final = (
+    5  # seconds that the engine's clock may be ahead of ours; more tells nothing of an uptime
+)
 _CLEAN_EXITS: Final = frozenset({0, 130, 143})
 _SIGNALS: Final = {
     129: "SIGHUP",
@@ -98,7 +101,8 @@ def exit_words(container: Container) -> Safe:
 def _running(container: Container, now: datetime) -> Condition:
     state = container.state
     uptime = (now - state.started_at).total_seconds() if state.started_at else None
-    young = uptime is not None and uptime < LOOP_WINDOW_SECONDS
+    known = uptime if uptime is not None and uptime > -CLOCK_SLACK else float("inf")
+    young = known < LOOP_WINDOW_SECONDS
     looping = young and container.restart_count >= LOOP_RESTARTS
     notes = []
     if looping:
@@ -118,7 +122,7 @@ def _running(container: Container, now: datetime) -> Condition:
         running=True,
         looping=looping,
         unhealthy=unhealthy,
-        starting=(checking or (uptime is not None and uptime < STARTING_SECONDS)) and not looping,
+        starting=(checking or known < STARTING_SECONDS) and not looping,
         note=clean("; ".join(notes)),
         warning=clean("; ".join(lasting)),
     )

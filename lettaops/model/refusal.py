@@ -28,7 +28,8 @@ def refusal(probe: Probe, port: int | None, *, running: bool) -> str:
         case Outcome.STARTING:
             return f"isn't ready{quoted(probe.detail)}"
         case Outcome.FULL:
-            return f"has no connection slot left{quoted(probe.detail)}"
+            slots = not probe.detail or "client" in probe.detail or "connection" in probe.detail
+            return f"has no {'connection slot' if slots else 'room'} left{quoted(probe.detail)}"
         case Outcome.BROKEN:
             return (
                 f"is broken: it can't read its own data files{aside(probe.detail)}: "

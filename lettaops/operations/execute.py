@@ -15,7 +15,7 @@ from lettaops.model.errors import Exit, LettaopsError, NotFound, Refused, Unprov
 from lettaops.model.text import Safe, clean
 from lettaops.operations.audit import AuditLog, Operator
 from lettaops.operations.locks import lock
-from lettaops.operations.plan import SIGKILLS, Act, Plan, Step, state_words
+from lettaops.operations.plan import SIGKILLS, Act, Plan, Step, so_already, state_words
 
 PROOF_SECONDS: Final = 10.0
 _WANTED: Final = {
@@ -128,11 +128,17 @@ class Executor:
         grace = str(step.grace_s) if plan.act in {Act.STOP, Act.RESTART} else ""
         wishes = {"grace_s": grace, "signal": plan.signal}
         try:
-            await self._same(step)
+            found = await self._same(step)
+            if not step.changes and found.state.status in _WANTED[plan.act]:
+                words = so_already(plan, step)
+                return StepResult(
+                    step=step, exit=Exit.DONE, words=words, duration_s=time.monotonic() - started
+                )
             act_id = self._audit.intend(
                 plan.act, target, {name: each for name, each in wishes.items() if each}
             )
         except LettaopsError as error:
+            error.not_done = error.not_done or Safe("Nothing was done.")  # to this one
             return _failed(step, error, time.monotonic() - started)
         try:
             await self._perform(plan, step)
@@ -154,7 +160,7 @@ class Executor:
             )
         return result
 
-    async def _same(self, step: Step) -> None:
+    async def _same(self, step: Step) -> Container:
         """Refuse when the confirmed container is gone or renamed: another may have taken its place."""
         try:
             found = await self._inspector.inspect(step.container_id)
@@ -171,6 +177,7 @@ class Executor:
                 not_done="Nothing was done.",
                 next_step="look again and repeat",
             )
+        return found
 
     async def _perform(self, plan: Plan, step: Step) -> None:
         match plan.act:

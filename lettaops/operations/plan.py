@@ -42,11 +42,19 @@ _NEEDED: Final = {
         {ContainerStatus.RUNNING, ContainerStatus.RESTARTING, ContainerStatus.EXITED, ContainerStatus.CREATED}
     ),
     Act.KILL: frozenset({ContainerStatus.RUNNING, ContainerStatus.RESTARTING, ContainerStatus.PAUSED}),
-    Act.PAUSE: frozenset({ContainerStatus.RUNNING}),
+    Act.PAUSE: frozenset({ContainerStatus.RUNNING, ContainerStatus.PAUSED}),
     Act.UNPAUSE: frozenset({ContainerStatus.PAUSED}),
 }
 
 
+_GRACED: Final = frozenset({Act.STOP, Act.RESTART})
+_ALIVE: Final = frozenset({ContainerStatus.RUNNING, ContainerStatus.RESTARTING, ContainerStatus.PAUSED})
+_SO: Final = {Act.START: "runs", Act.STOP: "is stopped", Act.PAUSE: "is paused"}
+_SO_STATES: Final = {
+    Act.START: ContainerStatus.RUNNING,
+    Act.STOP: ContainerStatus.EXITED,
+    Act.PAUSE: ContainerStatus.PAUSED,
+}
 _STATES: Final = {
     ContainerStatus.EXITED: "stopped",
     ContainerStatus.CREATED: "not started yet",
@@ -138,6 +146,27 @@ def make_plan(
     )
 
 
+def plan_lines(action_title: str, plan: Plan) -> tuple[Safe, ...]:
+    """The plan in words: a heading, the containers with their images, and what each step will cost."""
+    lines = [f"{action_title} in {plan.project} on {plan.engine}:"]
+    for step in plan.steps:
+        container = f"container {step.container_name} {step.container_id[:12]}"
+        lines.append(f"  {step.name}  {step.state}  {container}  {step.image}")
+        if plan.act in _GRACED and step.changes and step.state in _ALIVE:
+            lines.append(
+                f"    - SIGKILL {step.grace_s} s after its stop signal, when it hasn't ended by then"
+            )
+        lines += [f"    - {effect}" for effect in step.effects]
+    if plan.signal:
+        lines.append(f"  signal {plan.signal}")
+    return tuple(clean(each) for each in lines)
+
+
+def so_already(plan: Plan, step: Step) -> Safe:
+    """What is told of a step that changes nothing, after its name; empty where it changes something."""
+    return Safe() if step.changes else clean(f"{_SO[plan.act]} already: nothing was done")
+
+
 def _effects(
     act: Act, member: Member, stack: Stack, planned: Sequence[Member], signal: str
 ) -> tuple[Safe, ...]:
@@ -145,11 +174,11 @@ def _effects(
     container = member.container
     words: list[str] = []
     if _so_already(act, container):
-        words.append(f"it {'runs' if act is Act.START else 'is stopped'} already: nothing will change")
+        words.append(f"it {_SO[act]} already: nothing will change")
     kills = act is Act.KILL and signal.upper() in SIGKILLS
     if act is Act.KILL and not kills:
         words.append(f"what {signal} does is up to its process; should it end:")
-    if act in _INTERRUPTS and container.state.running:
+    if act in _INTERRUPTS and container.state.running and not _so_already(act, container):
         words += _losses(act, member, stack, planned)
     if act in {Act.STOP, Act.KILL} and container.auto_remove:
         words.append(
@@ -166,9 +195,7 @@ def _effects(
 
 def _so_already(act: Act, container: Container) -> bool:
     status = container.state.status
-    return (act is Act.START and status is ContainerStatus.RUNNING) or (
-        act is Act.STOP and status is ContainerStatus.EXITED
-    )
+    return act in _SO and status is _SO_STATES[act]
 
 
 def _losses(act: Act, member: Member, stack: Stack, planned: Sequence[Member]) -> list[str]:

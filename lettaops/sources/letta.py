@@ -54,6 +54,7 @@ class LettaApi:
         self._clients: dict[str, httpx.AsyncClient] = {}
 
     async def __aenter__(self) -> Self:
+        self._client("http:")  # its parts are imported at the first use: not within a probe's time
         return self
 
     async def __aexit__(

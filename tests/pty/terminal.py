@@ -74,11 +74,15 @@ class Terminal:
         except OSError:  # EIO: nobody has the other side open
             return b""
         self.raw += data
+        self.feed(data)
+        return data
+
+    def feed(self, data: bytes) -> None:
+        """Bring the screen up to what came."""
         data = self._rest + data
         cut = _UNFINISHED.search(data)
         self._rest = data[cut.start() :] if cut else b""
         self._stream.feed(_KITTY.sub(b"", data[: cut.start()] if cut else data))
-        return data
 
     def wait_until(self, condition: Callable[[], object], what: str = "") -> None:
         """Read until the condition holds; fails with what stands on the screen."""

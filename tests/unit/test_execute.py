@@ -336,3 +336,36 @@ async def test_secrets_in_an_engines_answer_are_struck(here: Setting) -> None:
     (result,) = await here.run(here.plan(Act.STOP, "letta_server"))
     assert "sesame" not in result.words
     assert "sesame" not in here.log.path.read_text(encoding="utf-8")
+
+
+async def test_what_is_so_already_is_not_done_again(state: StateDirectory, me: Operator) -> None:
+    here = setting(state, me, letta=exited(0))
+    (result,) = await here.run(here.plan(Act.STOP, "letta_server"))
+    assert (result.exit, result.words) == (Exit.DONE, "is stopped already: nothing was done")
+    assert not here.world.done
+    assert not here.records()
+
+
+async def test_what_was_so_when_it_was_planned_is_done_when_it_is_so_no_more(
+    state: StateDirectory, me: Operator
+) -> None:
+    here = setting(state, me, letta=exited(0))
+    planned = here.plan(Act.STOP, "letta_server")
+    here.world.change(server().id, state=running())
+    (result,) = await here.run(planned)
+    assert result.exit is Exit.DONE
+    assert [each[0] for each in here.world.done] == ["stop"]
+
+
+async def test_an_engine_that_froze_before_the_act_leaves_nothing_done(
+    state: StateDirectory, me: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = setting(state, me)
+
+    async def frozen(*_: Any) -> Container:
+        raise Unreachable("here did not answer within 2 s")
+
+    monkeypatch.setattr(here.world, "inspect", frozen)
+    (result,) = await here.run(here.plan(Act.STOP, "letta_server"))
+    assert result.words == "here did not answer within 2 s. Nothing was done."
+    assert not here.world.done

@@ -8,7 +8,7 @@ from lettaops.model.engine import Container, ContainerState, ContainerStatus
 from lettaops.model.errors import Exit, Refused, UsageError
 from lettaops.model.stack import Stack
 from lettaops.model.text import Safe
-from lettaops.operations.plan import Act, Plan, make_plan
+from lettaops.operations.plan import Act, Plan, make_plan, plan_lines
 from tests.unit.build import (
     HOSTILE,
     cache,
@@ -154,6 +154,9 @@ def test_another_signal_than_sigkill_promises_nothing() -> None:
 def test_nothing_will_change_is_told() -> None:
     assert "runs already" in effects(Act.START, full(), "letta_server")
     assert "stopped already" in effects(Act.STOP, full(state=exited(0)), "letta_server")
+    assert (
+        effects(Act.PAUSE, full(state=PAUSED), "letta_server") == "it is paused already: nothing will change"
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,7 +167,6 @@ def test_nothing_will_change_is_told() -> None:
         (Act.RESTART, "paused", "letta_server is paused: it can't be restarted"),
         (Act.STOP, "created", "letta_server is not started yet: it can't be stopped"),
         (Act.KILL, "exited", "letta_server is stopped: it can't be killed"),
-        (Act.PAUSE, "paused", "letta_server is paused: it can't be paused"),
         (Act.PAUSE, "exited", "letta_server is stopped: it can't be paused"),
         (Act.PAUSE, "restarting", "letta_server is restarting: it can't be paused"),
         (Act.UNPAUSE, "running", "letta_server is running: it can't be unpaused"),
@@ -232,3 +234,17 @@ def test_a_hostile_name_comes_out_clean() -> None:
     for step in plan(Act.STOP, stack, "letta_server").steps:
         assert all(is_clean(word.replace(HOSTILE, "")) for word in step.effects)
         assert all(is_clean(word) for word in step.effects)
+
+
+def test_the_plan_in_lines_tells_of_sigkill_only_where_something_is_stopped() -> None:
+    def lines(act: Act, **changes: Any) -> str:
+        return "\n".join(plan_lines("Title", plan(act, full(**changes), "letta_server")))
+
+    assert lines(Act.STOP).startswith(
+        "Title in letta on unix:///var/run/docker.sock:\n  letta_server  running"
+    )
+    assert "letta/letta:latest" in lines(Act.STOP)
+    assert "SIGKILL 10 s" in lines(Act.STOP)
+    assert "SIGKILL 10 s" in lines(Act.RESTART)
+    for quiet in (lines(Act.STOP, state=exited(0)), lines(Act.RESTART, state=exited(0)), lines(Act.PAUSE)):
+        assert "SIGKILL" not in quiet

@@ -89,7 +89,7 @@ def test_our_own_failure_says_nothing_about_an_external_database_that_nobody_saw
         servers={S: answering(NO_PASSWORD)}, proxies={P: good()}, database=failed(outcome, status=400)
     )
     found = judge(ELSEWHERE, proxy(), answers=answers)
-    its_own = {Outcome.FULL, Outcome.STARTING, Outcome.STATUS}
+    its_own = {Outcome.BROKEN, Outcome.FULL, Outcome.STARTING, Outcome.STATUS}
     assert found.overall is (Overall.UNKNOWN if outcome not in its_own else found.overall)
     assert found.overall is not Overall.HEALTHY
     assert "db.example.com" in found.sentence

@@ -1,8 +1,10 @@
 """What went wrong between us and an engine, in words that say what to do next."""
 
 import errno
+import os
 import socket
 import ssl
+import stat
 from typing import Final
 
 import msgspec
@@ -19,20 +21,23 @@ from lettaops.model.errors import (
     Unreachable,
 )
 from lettaops.model.text import Safe, clean, clean_bytes
-from lettaops.sources.target import EngineTarget
+from lettaops.sources.target import DEFAULT_SOCKET, EngineTarget
 
 _MESSAGE_BYTES: Final = 4096
+_DEFAULT_SOCKETS: Final = frozenset({DEFAULT_SOCKET, DEFAULT_SOCKET.removeprefix("/var")})
 
 
 def connect_error(target: EngineTarget, error: Exception) -> LettaopsError:
     """The error for a connection that could not be made."""
     where = target.name
+    if wrong := _no_socket(target):
+        return Unreachable(wrong, next_step="name a Docker engine's socket with --host or --context")
     if isinstance(error, ssl.SSLError):
         return tls_error(target, error)
     if isinstance(error, FileNotFoundError):
         return Unreachable(
             f"there is no socket at {target.path}: is the engine running?",
-            next_step="start it (`systemctl start docker`), or name another with --host or --context",
+            next_step=_start_it(target),
         )
     if isinstance(error, PermissionError):
         return Denied(
@@ -43,7 +48,7 @@ def connect_error(target: EngineTarget, error: Exception) -> LettaopsError:
     if isinstance(error, ConnectionRefusedError):
         return Unreachable(
             f"nothing listens at {where}: is the engine running?",
-            next_step="start it (`systemctl start docker`), or name another with --host or --context",
+            next_step=_start_it(target),
         )
     if isinstance(error, socket.gaierror):
         return Unreachable(
@@ -57,6 +62,24 @@ def connect_error(target: EngineTarget, error: Exception) -> LettaopsError:
     return Unreachable(
         f"no connection to {where}: {_reason(error)}", next_step="check the address and the network"
     )
+
+
+def _no_socket(target: EngineTarget) -> str:
+    """What is wrong with a path where something else than a socket is; empty when nothing is."""
+    if target.kind != "unix":
+        return ""
+    try:
+        mode = os.stat(target.path).st_mode
+    except (OSError, ValueError):
+        return ""
+    if stat.S_ISSOCK(mode):
+        return ""
+    return f"{target.path} is {'a directory' if stat.S_ISDIR(mode) else 'a file'}, not a socket"
+
+
+def _start_it(target: EngineTarget) -> str:
+    how = " (`systemctl start docker`)" if target.path in _DEFAULT_SOCKETS else ""
+    return f"start it{how}, or name another with --host or --context"
 
 
 def tls_error(target: EngineTarget, error: ssl.SSLError) -> LettaopsError:

@@ -14,7 +14,8 @@ from lettaops.model.errors import Exit, LettaopsError
 from lettaops.model.stack import Stack
 from lettaops.model.units import duration
 from lettaops.operations.plan import Plan, make_plan
-from lettaops.screens.confirm import ConfirmScreen
+
+from .confirm import ConfirmScreen
 
 
 class Acting:
