@@ -1,6 +1,7 @@
 """What all screens of the dashboard share: title bar, sentence, activity line, footer."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Final
 
 from textual.app import ComposeResult
@@ -51,9 +52,9 @@ class OpsScreen(Screen[None]):
         """Show a snapshot."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def owner(self) -> Owner:
-        """The application."""
+        """The application. Kept: asking whether it is an `Owner` costs more than drawing a line."""
         if not isinstance(self.app, Owner):
             raise TypeError("this screen needs lettaops' application")
         return self.app

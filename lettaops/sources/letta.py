@@ -21,6 +21,8 @@ from lettaops.model.text import Safe, clean, clean_bytes
 # httpx imports its own command line where it can, and with it rich and pygments: more than half of
 # its import time, for nothing that we use. None in that place is Python's way to say "not there".
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+# httpcore looks for sniffio at each lock it makes; where it isn't installed, along the whole path.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 import httpx  # noqa: E402 - only after the line above
 

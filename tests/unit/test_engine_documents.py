@@ -25,6 +25,7 @@ DECODERS: list[tuple[Callable[[object], object], Any]] = [
     (container_from_list, recorded("list_20.10")[0]),
     (event_from, recorded("events")[0]),
     (stats_from, recorded("stats_v1")),
+    *((container_from_inspect, each) for each in recorded("inspect_recorded_20.10")),
 ]
 
 
@@ -244,3 +245,23 @@ def at(cpu: int | None, system: int | None, cores: int | None = 2) -> StatsSampl
 )
 def test_cpu_between_two_samples(before: StatsSample, now: StatsSample, percent: float | None) -> None:
     assert cpu_percent(before, now) == percent
+
+
+def test_recordings_of_a_real_engine() -> None:
+    """Docker 20.10.24: five containers of five states, recorded as its inspect call gave them."""
+    found = {str(each.name): each for each in map(container_from_inspect, recorded("inspect_recorded_20.10"))}
+    states = {name: each.state.status for name, each in found.items()}
+    assert states == {
+        "fresh": ContainerStatus.CREATED,
+        "looping": ContainerStatus.RUNNING,
+        "letta-letta_server-1": ContainerStatus.RUNNING,
+        "letta-letta_nginx-1": ContainerStatus.PAUSED,
+        "letta-letta_db-1": ContainerStatus.EXITED,
+    }
+    assert found["looping"].restart_count == 3
+    assert found["looping"].restart_policy == "always"
+    assert found["letta-letta_db-1"].state.exit_code == 137
+    server = found["letta-letta_server-1"]
+    assert (server.project, server.service) == ("letta", "letta_server")
+    assert isinstance(server.environment.secret("LETTA_PG_URI"), Secret)
+    assert 8283 in {port.container_port for port in server.ports}
