@@ -121,7 +121,10 @@ def pairs() -> tuple[Pair, ...]:
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that only looks or moves: a key, a palette entry, no confirmation, no record."""
+    """Something that only looks or moves: a key, a palette entry, no confirmation, no record.
+
+    `takes_typing`: what is typed right behind its key is meant for it, so the key is taken at once.
+    """
 
     id: str
     title: str
@@ -129,6 +132,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     call: str
     keys: tuple[str, ...] = ()
     footer: bool = False
+    takes_typing: bool = False
 
 
 VIEWS: Final = (
@@ -181,6 +185,7 @@ VIEWS: Final = (
         call="filter",
         keys=("slash",),
         footer=True,
+        takes_typing=True,
     ),
     View(
         id="view.others",

@@ -35,7 +35,13 @@ class HealthScreen(OpsScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(
-                ",".join(each.keys), each.call, each.title, show=each.footer, id=each.id, tooltip=each.help
+                ",".join(each.keys),
+                each.call,
+                each.title,
+                show=each.footer,
+                id=each.id,
+                tooltip=each.help,
+                priority=each.takes_typing,
             )
             for each in VIEWS
             if each.keys and not each.call.startswith("app.")
@@ -163,6 +169,10 @@ class HealthScreen(OpsScreen):
         self.frozen = not self.frozen
         if self._snapshot is not None:
             self.show_title(self._snapshot)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the filter's box the filter's key is a character."""
+        return not (action == "filter" and isinstance(self.focused, Input))
 
     def action_filter(self) -> None:
         """Ask for the filter's text."""

@@ -9,8 +9,9 @@ from random import Random
 
 import msgspec
 import pytest
+from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from lettaops.actions import VIEWS
 from lettaops.app import LettaOpsApp
@@ -161,6 +162,16 @@ async def test_filter_hides_rows_and_escape_free_typing(tmp_path: Path) -> None:
         await until(pilot, lambda: len(table.shown_keys) <= 2)
         assert build.proxy().id in table.shown_keys
         assert build.database().id not in table.shown_keys
+
+
+async def test_what_is_typed_behind_the_filter_key_is_the_filter(tmp_path: Path) -> None:
+    """Pasted or typed ahead: none of it may be taken for the key of an act."""
+    async with health(tmp_path, dashboards.database_gone()) as (app, dashboard, pilot):
+        await pilot.press("end")
+        for key, character in (("slash", "/"), ("s", "s"), ("slash", "/"), ("K", "K")):
+            app.post_message(events.Key(key, character))
+        await until(pilot, lambda: app.screen.query_one("#filter", Input).value == "s/K")
+        assert dashboard.plans == []
 
 
 async def test_other_containers_unfold(tmp_path: Path) -> None:
