@@ -248,7 +248,7 @@ def test_cpu_between_two_samples(before: StatsSample, now: StatsSample, percent:
 
 
 def test_recordings_of_a_real_engine() -> None:
-    """Docker 20.10.24: five containers of five states, recorded as its inspect call gave them."""
+    """Docker 20.10.24: five containers of five states, as its inspect call gave them, without GraphDriver."""
     found = {str(each.name): each for each in map(container_from_inspect, recorded("inspect_recorded_20.10"))}
     states = {name: each.state.status for name, each in found.items()}
     assert states == {
