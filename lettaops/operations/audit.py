@@ -137,12 +137,13 @@ class AuditLog:
 
     def _read(self) -> tuple[list[bytes], str]:
         """The lines and the newest hash as they are at one moment: no writer is between the two."""
+        newest = self._newest()
         try:
             with self.path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH)
                 return file.readlines(), self._newest()
         except FileNotFoundError:
-            return [], self._newest()
+            return [], newest  # as it was before: the first writer may have come in between
         except OSError as error:
             raise Denied(
                 f"the audit record {self.path} can't be read: {error.strerror}",

@@ -180,11 +180,29 @@ def test_several_processes_write_one_whole_chain(log: AuditLog) -> None:
         subprocess.Popen([sys.executable, "-c", WRITER, str(log.path.parent), f"service-{number}"])
         for number in range(3)
     ]
+    broken: list[str] = []
     while any(each.poll() is None for each in writers):
-        assert words(log) == [], "whole at every moment, for a reader beside the writers"
+        broken += words(log)
     assert [each.wait() for each in writers] == [0, 0, 0]
+    assert broken == [], "whole at every moment, for a reader beside the writers"
     assert log.verify() == (60, ())
     assert sorted(each.name for each in log.path.parent.iterdir()) == ["audit.head", "audit.jsonl"]
+
+
+def test_a_first_record_written_while_somebody_looks_for_the_file_is_no_break(
+    log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Path.open
+
+    def slow(self: Path, *args: object, **more: object) -> object:
+        monkeypatch.setattr(Path, "open", found)
+        act(log)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "open", slow)
+    assert words(log) == []
+    log.path.unlink()
+    assert words(log) == ["1: the newest records were cut off"], "a record removed whole is told"
 
 
 def test_secrets_are_never_in_the_file(log: AuditLog) -> None:
