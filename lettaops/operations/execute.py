@@ -11,13 +11,14 @@ import msgspec
 from lettaops.config.paths import StateDirectory
 from lettaops.model.condition import exit_words
 from lettaops.model.engine import Container, ContainerStatus
-from lettaops.model.errors import Exit, LettaopsError, NotFound, Refused, Unproven
+from lettaops.model.errors import Exit, LettaopsError, NotFound, Refused, Unproven, Unreachable
 from lettaops.model.text import Safe, clean
 from lettaops.operations.audit import AuditLog, Operator
 from lettaops.operations.locks import lock
 from lettaops.operations.plan import SIGKILLS, Act, Plan, Step, so_already, state_words
 
 PROOF_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 10.0  # for one look: an engine at work on a container keeps it locked meanwhile
 _WANTED: Final = {
     Act.START: frozenset({ContainerStatus.RUNNING}),
     Act.RESTART: frozenset({ContainerStatus.RUNNING}),
@@ -163,7 +164,7 @@ class Executor:
     async def _same(self, step: Step) -> Container:
         """Refuse when the confirmed container is gone or renamed: another may have taken its place."""
         try:
-            found = await self._inspector.inspect(step.container_id)
+            found = await self._inspector.inspect(step.container_id, LOOK_SECONDS)
         except NotFound as error:
             raise Refused(
                 f"{step.name} was replaced or removed since it was confirmed "
@@ -202,7 +203,12 @@ class Executor:
         pause = 0.02
         while True:
             try:
-                found = await self._inspector.inspect(step.container_id)
+                found = await self._inspector.inspect(step.container_id, LOOK_SECONDS)
+            except Unreachable as error:
+                raise Unproven(
+                    f"{plan.act} was sent, but whether it took effect isn't known: {error.what}",
+                    next_step=error.next_step,
+                ) from error
             except NotFound as error:
                 if plan.act in {Act.STOP, Act.KILL}:
                     return Safe("ended and was removed (--rm)")

@@ -93,21 +93,23 @@ def test_every_key_of_the_screen(screen: Terminal, stack: LettaStack) -> None:
     assert stack.problems() == []
 
 
-def test_losing_the_connection_ends_the_dashboard(screen: Terminal, stack: LettaStack) -> None:
-    pids = _dashboards(stack.daemon.host)
-    assert pids
+def test_losing_the_connection_ends_the_dashboard(screen: Terminal, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    assert _dashboards(state)
     screen.close()
-    screen.wait_until(lambda: not _dashboards(stack.daemon.host), "end of the dashboard")
+    screen.wait_until(lambda: not _dashboards(state), "end of the dashboard")
 
 
-def _dashboards(host: str) -> list[int]:
+def _dashboards(state: Path) -> list[int]:
+    """The processes of this test's dashboard: others may watch the same engine."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
             try:
                 words = (folder / "cmdline").read_bytes().split(b"\0")
+                environ = (folder / "environ").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"lettaops" in words and host.encode() in words and words[0].endswith(b"python"):
+            if b"lettaops" in words and f"LETTAOPS_STATE_DIR={state}".encode() in environ:
                 found.append(int(folder.name))
     return found

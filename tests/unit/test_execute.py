@@ -16,6 +16,7 @@ from lettaops.operations.audit import AuditLog, Operator, Record
 from lettaops.operations.execute import Executor, Permission, StepResult
 from lettaops.operations.locks import lock
 from lettaops.operations.plan import Act, Plan, make_plan
+from lettaops.sources.engine.client import DEFAULT_TIMEOUT
 from tests.unit.build import database, exited, operator, running, server, stack_of
 
 PAUSED = ContainerState(status=ContainerStatus.PAUSED)
@@ -369,3 +370,33 @@ async def test_an_engine_that_froze_before_the_act_leaves_nothing_done(
     (result,) = await here.run(here.plan(Act.STOP, "letta_server"))
     assert result.words == "here did not answer within 2 s. Nothing was done."
     assert not here.world.done
+
+
+async def test_an_engine_that_froze_after_the_act_leaves_it_unproven(
+    here: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def frozen(*_: Any) -> Container:
+        raise Unreachable("here did not answer within 10 s", next_step="look at its load")
+
+    here.world.on_act = lambda act, identity: monkeypatch.setattr(here.world, "inspect", frozen)
+    (result,) = await here.run(here.plan(Act.PAUSE, "letta_server"))
+    assert result.exit is Exit.PARTIAL
+    assert "pause was sent, but whether it took effect isn't known" in result.words
+    assert result.next_step == "look at its load"
+    assert here.records()[1].detail["result"] == "partial"
+
+
+async def test_an_engine_busy_with_the_container_gets_longer_than_a_glance(
+    here: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[float | None] = []
+    inspect = here.world.inspect
+
+    async def noting(container_id: str, timeout: float | None = None) -> Container:
+        looked.append(timeout)
+        return await inspect(container_id)
+
+    monkeypatch.setattr(here.world, "inspect", noting)
+    await here.run(here.plan(Act.PAUSE, "letta_server"))
+    assert len(looked) == 2, "before the act and after it"
+    assert all(each is not None and each > DEFAULT_TIMEOUT for each in looked)
