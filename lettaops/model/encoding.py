@@ -16,7 +16,10 @@ def encode(value: object) -> bytes:
 
 def decode(data: bytes | str, kind: type[T]) -> T:
     """A value of ours from JSON; texts of type `Safe` are cleaned. Raises msgspec's errors."""
-    return msgspec.json.decode(data, type=kind, dec_hook=_cleaned)
+    try:
+        return msgspec.json.decode(data, type=kind, dec_hook=_cleaned)
+    except UnicodeDecodeError as error:  # inside a string, msgspec lets Python's own through
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def _cleaned(kind: type, value: object) -> object:

@@ -271,3 +271,9 @@ def test_who_is_at_the_keyboard() -> None:
     assert found.uid == os.geteuid()
     assert found.pid == os.getpid()
     assert found.user
+
+
+def test_bytes_that_are_no_text_are_a_break_too(log: AuditLog) -> None:
+    act(log)
+    log.path.write_bytes(log.path.read_bytes().replace(b'"restart"', b'"rest\xff\xfet"', 1))
+    assert words(log)[0] == "1: the line is no audit record"
