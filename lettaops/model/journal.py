@@ -211,12 +211,12 @@ def fold(entries: Iterable[Entry], *, cut: int = 0) -> Job:
         raise BrokenJournal(f"it is written in format {opened.format}, and this lettaops reads {FORMAT}")
     job = Job(opened=opened, steps=tuple(StepStory(plan=each) for each in opened.steps), cut=cut)
     for entry in told:
-        job = _told(job, entry)
+        job = after(job, entry)
     return job
 
 
-def _told(job: Job, entry: Entry) -> Job:
-    """The job after one more record."""
+def after(job: Job, entry: Entry) -> Job:
+    """The job after one more record. Raises `BrokenJournal` when it doesn't follow."""
     match entry:
         case Opened():
             raise BrokenJournal("it begins twice")

@@ -59,7 +59,7 @@ def opened(job_id: str = "20261122T120000Z-0a0b0c0d") -> Opened:
         host=Safe("vm"),
         steps=(
             StepPlan(id="stop", title=Safe("stop letta_server"), undo=Safe("start it")),
-            StepPlan(id="start", title=Safe("start letta_server")),
+            StepPlan(id="start", title=Safe("start letta_server"), undo=Safe("stop it")),
         ),
     )
 
