@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-stack check format lock bench stack-up stack-down stack-status clean
+.PHONY: run test test-stack check format docs lock bench stack-up stack-down stack-status clean
 
 # The dependencies are locked with hashes; the stamp makes an unchanged environment cost nothing.
 $(VENV)/.installed: requirements-dev.lock pyproject.toml
@@ -12,8 +12,9 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+# Without a Letta deployment on this machine the dashboard runs on a sandbox, and says so.
 run: $(VENV)/.installed
-	$(BIN)/lettaops
+	$(BIN)/lettaops demo --if-needed
 
 test: $(VENV)/.installed check
 	$(BIN)/python -m pytest tests --ignore=tests/stack
@@ -27,6 +28,10 @@ check: $(VENV)/.installed
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The pages of reference, from the programme itself.
+docs: $(VENV)/.installed
+	$(BIN)/python docs/reference.py
 
 # As root on Debian: installs a Docker engine and what else the real stack needs, then runs a private one.
 test-stack: $(VENV)/.installed
@@ -49,7 +54,7 @@ bench: $(VENV)/.installed
 
 lock: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet uv
-	for extra in "requirements.lock" "requirements-dev.lock --group dev"; do \
+	for extra in "requirements.lock" "requirements-dev.lock --group dev --extra sandbox"; do \
 	  $(BIN)/uv pip compile --quiet pyproject.toml --universal --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-annotate --custom-compile-command "make lock" -o $$extra; \
 	done

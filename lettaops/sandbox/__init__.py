@@ -1,0 +1,1 @@
+"""A deployment on any machine, without Docker: for newcomers and for tests. Nothing else imports it."""
