@@ -1,7 +1,8 @@
 """All measurements: `python -m bench [--quick] [NAME …]`, as root; `make bench`.
 
 Prints their tables and writes them to docs/benchmarks.md, where sections that were not measured
-stay. The exit status is 1 when a promise is broken.
+stay; without --quick the dashboard's figures also stand in the README. The exit status is 1 when a
+promise is broken.
 """
 
 import argparse
@@ -18,9 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench import cli, dashboard, engine, terminal, widgets
+from bench import cli, dashboard, engine, log_feed, logs, terminal, widgets
+from bench.figures import README, Figure, replaced, table
 from bench.stack import stub_stack
-from tests.testbed.cache import Cache
+from tests.testbed.cache import LAZYDOCKER_REQUIREMENT, Cache
 from tests.testbed.stacks import StubStack
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs/benchmarks.md"
@@ -35,11 +37,15 @@ REQUESTS: Final = (100, 20)
 
 
 class Stage(NamedTuple):
-    """What measurements run on: the stack is there only for those that need it."""
+    """What measurements run on: the stack is there only for those that need it.
+
+    `figures` takes those that are for the README.
+    """
 
     cache: Cache
     stack: StubStack | None
     quick: bool
+    figures: list[Figure]
 
     @property
     def engine(self) -> str:
@@ -56,6 +62,10 @@ def _engine(stage: Stage) -> bool:
     return asyncio.run(engine.compare(stage.engine, LINES[stage.quick], REQUESTS[stage.quick]))
 
 
+def _log_feed(stage: Stage) -> bool:
+    return asyncio.run(log_feed.compare(stage.engine, LINES[stage.quick]))
+
+
 def _terminal(_: Stage) -> bool:
     terminal.main()
     return True
@@ -66,19 +76,27 @@ def _widgets(_: Stage) -> bool:
     return True
 
 
+def _logs(stage: Stage) -> bool:
+    return logs.run(quick=stage.quick)
+
+
 def _dashboard(stage: Stage) -> bool:
     assert stage.stack is not None
-    return dashboard.run(stage.stack, stage.cache, quick=stage.quick)
+    found = dashboard.run(stage.stack, stage.cache, quick=stage.quick)
+    stage.figures.extend(found)
+    return not any(figure.holds is False for figure in found)
 
 
 BENCHES: Final[dict[str, tuple[str, Callable[[Stage], bool]]]] = {
     "cli": ("The command line", _cli),
     "engine": ("The engine client", _engine),
+    "log_feed": ("Reading logs", _log_feed),
     "terminal": ("The terminal layer", _terminal),
     "widgets": ("The widgets", _widgets),
+    "logs": ("Logs in memory", _logs),
     "dashboard": ("The dashboard", _dashboard),
 }
-ON_A_STACK: Final = {"cli", "engine", "dashboard"}
+ON_A_STACK: Final = {"cli", "engine", "log_feed", "dashboard"}
 
 
 class Both(io.StringIO):
@@ -109,7 +127,10 @@ def section(name: str, stage: Stage) -> tuple[str, bool]:
     with contextlib.redirect_stdout(printed):
         held = measure(stage)
     words = "" if held else " **A promise is broken.**"
-    return f"{title}\n\n{conditions(began)}.{words}\n\n```text\n{printed.getvalue().strip()}\n```\n", held
+    return (
+        f"{title}\n\n{conditions(began)}.{words}\n\n```text\n{printed.getvalue().strip(chr(10))}\n```\n",
+        held,
+    )
 
 
 def written(sections: dict[str, str]) -> str:
@@ -130,17 +151,23 @@ def main() -> int:
     if unknown := set(options.names) - set(BENCHES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     names = [name for name in BENCHES if name in options.names or not options.names]
+    began, figures = time.monotonic(), list[Figure]()
     sections: dict[str, str] = {}
     broken = []
     cache = Cache()
     with contextlib.ExitStack() as exits:
         stack = exits.enter_context(stub_stack(cache)) if ON_A_STACK.intersection(names) else None
         for name in names:
-            sections[name], held = section(name, Stage(cache, stack, options.quick))
+            sections[name], held = section(name, Stage(cache, stack, options.quick, figures))
             broken += [] if held else [name]
             DOCUMENT.parent.mkdir(exist_ok=True)
             DOCUMENT.write_text(written(sections), encoding="utf-8")
     print(f"\nwritten to {DOCUMENT}")
+    if figures and not options.quick:
+        peer = LAZYDOCKER_REQUIREMENT.replace("-bin==", " ")
+        text = table(figures, peer, f"A terminal of {dashboard.SIZE}, {conditions(began)}")
+        README.write_text(replaced(README.read_text(encoding="utf-8"), text), encoding="utf-8")
+        print(f"and to {README}")
     if broken:
         print(f"promises are broken: {', '.join(broken)}")
     return 1 if broken else 0

@@ -27,14 +27,13 @@ async def probe_seconds(host: str) -> float:
     from lettaops.monitor.ask import Asker
     from lettaops.monitor.watch import StackWatch
     from lettaops.sources.engine import Engine
-    from lettaops.sources.letta import LettaApi
     from lettaops.sources.target import resolve_target
 
     taken = []
     for _ in range(ROUNDS):
-        async with Engine(resolve_target(host, None, {}, Path("/"))) as engine, LettaApi() as letta:
+        async with Engine(resolve_target(host, None, {}, Path("/"))) as engine, Asker(engine) as asker:
             started = time.perf_counter()
-            await StackWatch(engine, Asker(engine, letta), project=None).once()
+            await StackWatch(engine, asker, project=None).once()
             taken.append(time.perf_counter() - started)
     return statistics.median(taken)
 

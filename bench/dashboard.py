@@ -18,12 +18,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bench.figures import Figure
 from bench.stack import stub_stack
 from tests.pty.terminal import Terminal
 from tests.testbed.cache import Cache
 from tests.testbed.stacks import DB, PROXY, SERVER, StubStack
 
 COLUMNS, ROWS = 160, 48
+SIZE: Final = f"{COLUMNS}x{ROWS}"
 STARTS: Final = 5
 START_SECONDS: Final = 3.0
 KEY_EVERY: Final = 0.04  # seconds between keys that are tried while a program starts
@@ -119,28 +121,6 @@ class Idle(NamedTuple):
 
     rate: float
     cpu: float
-
-
-class Figure(NamedTuple):
-    """A line of the table; `holds` is None where nothing is promised."""
-
-    what: str
-    unit: str
-    ours: float
-    theirs: float | None = None
-    promise: str = ""
-    holds: bool | None = None
-
-    def __str__(self) -> str:
-        theirs = "" if self.theirs is None else _number(self.theirs)
-        ratio = f"{self.ours / self.theirs:.4f}"[:6] if self.theirs else ""
-        kept = "" if self.holds is None else "holds" if self.holds else "FAILS"
-        line = f"{f'{self.what}, {self.unit}':<46}{_number(self.ours):>10}{theirs:>12}{ratio:>9}"
-        return f"{line}  {self.promise:<20}{kept}".rstrip()
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def lettaops(host: str, project: str, home: str) -> Program:
@@ -293,6 +273,7 @@ def _ends(ours: Program, theirs: Program) -> list[Figure]:
     for name, leave in (
         ("quit by its key", lambda terminal: terminal.press("q")),
         ("end by SIGTERM", lambda terminal: terminal.signal(signal.SIGTERM)),
+        ("end by SIGHUP", lambda terminal: terminal.signal(signal.SIGHUP)),
     ):
         (our, clean), (their, _) = leaving(ours, leave), leaving(theirs, leave)
         promise = "≤ 0.5, restored" if clean else "≤ 0.5, NOT RESTORED"
@@ -300,16 +281,15 @@ def _ends(ours: Program, theirs: Program) -> list[Figure]:
     return found
 
 
-def run(stack: StubStack, cache: Cache, *, quick: bool = False, seconds: float = 20.0) -> bool:
-    """Measure and print the table; whether the promises hold."""
+def run(stack: StubStack, cache: Cache, *, quick: bool = False, seconds: float = 20.0) -> list[Figure]:
+    """Measure, and print the table as it grows."""
     many = MANY_QUICK if quick else MANY
-    held: list[bool] = []
+    found: list[Figure] = []
 
     def show(figures: list[Figure]) -> None:
         for figure in figures:
             print(figure, flush=True)
-            if figure.holds is not None:
-                held.append(figure.holds)
+        found.extend(figures)
 
     with tempfile.TemporaryDirectory() as our_home, tempfile.TemporaryDirectory() as their_home:
         ours = lettaops(stack.daemon.host, stack.project, our_home)
@@ -327,8 +307,9 @@ def run(stack: StubStack, cache: Cache, *, quick: bool = False, seconds: float =
         show(_idle(ours, theirs, 0, seconds))
         stack.add_sleepers(many)
         show(_idle(ours, theirs, many, seconds))
-    print(f"{sum(held)} of {len(held)} promises hold")
-    return all(held)
+    kept = [figure.holds for figure in found if figure.holds is not None]
+    print(f"{sum(kept)} of {len(kept)} promises hold")
+    return found
 
 
 def main() -> int:
@@ -339,7 +320,8 @@ def main() -> int:
     options = parser.parse_args()
     cache = Cache()
     with stub_stack(cache) as stack:
-        return 0 if run(stack, cache, quick=options.quick, seconds=options.seconds) else 1
+        figures = run(stack, cache, quick=options.quick, seconds=options.seconds)
+    return 1 if any(figure.holds is False for figure in figures) else 0
 
 
 if __name__ == "__main__":

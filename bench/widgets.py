@@ -121,7 +121,8 @@ def values() -> Iterator[int]:
 
 def own_table() -> Case:
     from lettaops.model.text import Safe
-    from lettaops.screens.widgets import Column, Row, Table
+    from lettaops.screens.widgets.columns import Column, Row
+    from lettaops.screens.widgets.table import Table
 
     table = Table([Column(str(at), Safe(f"COLUMN {at}"), 14) for at in range(8)])
 
@@ -156,11 +157,20 @@ def log_line(step: int) -> str:
 
 
 def own_records() -> Case:
+    from lettaops.model.signs import Tone
     from lettaops.model.text import Safe
-    from lettaops.screens.widgets import Prefix, Record, RecordView, Tone
+    from lettaops.screens.widgets.prefix import Prefix
+    from lettaops.screens.widgets.records import RecordView
+    from lettaops.screens.widgets.store import Record, RecordList
 
-    view = RecordView(prefix=Prefix(clock=None))
-    return view, lambda step: view.append([Record(None, Safe(""), Tone.NORMAL, Safe(log_line(step)))])
+    events = RecordList()
+    view = RecordView(events, prefix=Prefix(clock=None))
+
+    def update(step: int) -> None:
+        events.extend([Record(None, Safe(""), Tone.NORMAL, Safe(log_line(step)))])
+        view.grow()
+
+    return view, update
 
 
 def rich_log() -> Case:
@@ -171,7 +181,7 @@ def rich_log() -> Case:
 
 
 def own_chart() -> Case:
-    from lettaops.screens.widgets import StripChart
+    from lettaops.screens.widgets.chart import StripChart
 
     chart = StripChart(show_last=False)
     history = values()

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from lettaops.operations.deed_plan import Deed
 from lettaops.operations.plan import Act
 
 
@@ -98,6 +99,50 @@ ACTIONS: Final = (
 )
 
 
+class DeedAction(msgspec.Struct, frozen=True, kw_only=True):
+    """One act on what isn't a container: a session of the database, a run of an agent.
+
+    `verb`: the words of its command. `keys`: on a row of the list that it is about.
+    """
+
+    deed: Deed
+    title: str
+    help: str
+    verb: tuple[str, str]
+    danger: Danger = Danger.CONFIRM
+    keys: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """As a profile allows it and the record holds it."""
+        return str(self.deed)
+
+
+DEEDS: Final = (
+    DeedAction(
+        deed=Deed.CANCEL_SESSION,
+        title="Cancel statements",
+        help="Cancel what database sessions run; the sessions stay.",
+        verb=("sessions", "cancel"),
+        keys=("c",),
+    ),
+    DeedAction(
+        deed=Deed.TERMINATE_SESSION,
+        title="Terminate sessions",
+        help="End database sessions: their transactions are undone, their locks free.",
+        verb=("sessions", "terminate"),
+        keys=("K",),
+    ),
+    DeedAction(
+        deed=Deed.CANCEL_RUN,
+        title="Cancel runs",
+        help="Cancel runs of agents, through Letta's API.",
+        verb=("runs", "cancel"),
+        keys=("c",),
+    ),
+)
+
+
 class Pair(NamedTuple):
     """The acts of one key: the second where the state forbids the first."""
 
@@ -118,128 +163,3 @@ def pairs() -> tuple[Pair, ...]:
         )
         for key, acts in found.items()
     )
-
-
-class View(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that only looks or moves: a key, a palette entry, no confirmation, no record.
-
-    `takes_typing`: what is typed right behind its key is meant for it, so the key is taken at once.
-    """
-
-    id: str
-    title: str
-    help: str
-    call: str
-    keys: tuple[str, ...] = ()
-    footer: bool = False
-    takes_typing: bool = False
-
-
-VIEWS: Final = (
-    View(
-        id="view.health",
-        title="Health",
-        help="The services and how they are.",
-        call="app.show('health')",
-        keys=("1",),
-    ),
-    View(
-        id="view.details",
-        title="Details",
-        help="The selected container's facts.",
-        call="detail('facts')",
-        keys=("d",),
-    ),
-    View(
-        id="view.events",
-        title="Events",
-        help="What happened to the stack.",
-        call="detail('events')",
-        keys=("e",),
-    ),
-    View(
-        id="view.environment",
-        title="Environment",
-        help="Its environment, secrets masked.",
-        call="detail('environment')",
-        keys=("v",),
-    ),
-    View(
-        id="view.inspect",
-        title="Inspect",
-        help="Its whole inspect document.",
-        call="detail('inspect')",
-        keys=("i",),
-    ),
-    View(
-        id="view.reveal",
-        title="Reveal secrets",
-        help="Show the secrets of the environment for 10 s (recorded).",
-        call="reveal",
-        keys=("V",),
-    ),
-    View(
-        id="view.filter",
-        title="Filter",
-        help="Only rows that hold a text, or /a regular expression/; escape shows all again.",
-        call="filter",
-        keys=("slash",),
-        footer=True,
-        takes_typing=True,
-    ),
-    View(
-        id="view.others",
-        title="Other containers",
-        help="Fold or unfold the host's other containers.",
-        call="fold",
-        keys=("o",),
-    ),
-    View(id="view.copy", title="Copy", help="Copy the selected row.", call="copy", keys=("y",)),
-    View(
-        id="view.freeze",
-        title="Freeze",
-        help="Hold the screen as it is; again to go on.",
-        call="freeze",
-        keys=("f",),
-    ),
-    View(
-        id="view.slower",
-        title="Ask less often",
-        help="Ask the services less often, up to every 30 s.",
-        call="app.pace(1)",
-        keys=("minus",),
-    ),
-    View(
-        id="view.faster",
-        title="Ask more often",
-        help="Ask the services more often, down to every second.",
-        call="app.pace(-1)",
-        keys=("plus",),
-    ),
-    View(
-        id="view.mouse",
-        title="Mouse",
-        help="Release the mouse to the terminal, or take it.",
-        call="app.mouse",
-        keys=("m",),
-    ),
-    View(
-        id="view.help", title="Help", help="This help.", call="app.help", keys=("question_mark",), footer=True
-    ),
-    View(
-        id="view.palette",
-        title="Palette",
-        help="Find every act and view by name.",
-        call="app.command_palette",
-        keys=("ctrl+p",),
-        footer=True,
-    ),
-    View(
-        id="view.quit",
-        title="Quit",
-        help="Leave lettaops; nothing that runs is stopped.",
-        call="app.quit",
-        keys=("q",),
-        footer=True,
-    ),
-)

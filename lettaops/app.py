@@ -1,63 +1,54 @@
 """The dashboard: its modes, its keys, and the one place where acts are begun. Small on purpose."""
 
 import asyncio
-import contextlib
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
-import msgspec
-from textual.binding import Binding, BindingType
+from textual import events
+from textual.binding import BindingType
+from textual.notifications import SeverityLevel
 
-from lettaops.actions import VIEWS, Action
+from lettaops.actions import Action
+from lettaops.config.profile import DEFAULT_PROFILE, Profile
 from lettaops.dashboard import Dashboard
 from lettaops.model.errors import LettaopsError
-from lettaops.model.probe import Answers
-from lettaops.model.secrets import presentable
-from lettaops.model.source import Link, SourceStatus, backoff
 from lettaops.model.stack import Stack
-from lettaops.model.text import Safe, clean
+from lettaops.model.text import clean
 from lettaops.model.units import duration
-from lettaops.model.verdict import Assessment, Overall
-from lettaops.monitor.snapshot import Snapshot
+from lettaops.monitor.trends import Trends
+from lettaops.operations.underway import Underway
 from lettaops.screens.acting import Acting
-from lettaops.screens.base import OpsScreen
+from lettaops.screens.activity import NEWS_SECONDS, Lasting
+from lettaops.screens.base import OpsScreen, bindings
+from lettaops.screens.faults import Faults
+from lettaops.screens.following import Following
 from lettaops.screens.health import HealthScreen
 from lettaops.screens.help import HelpScreen
+from lettaops.screens.logs import LogsScreen
 from lettaops.screens.palette import RegistryCommands
+from lettaops.screens.reveal import REVEAL_SECONDS, Reveal
+from lettaops.screens.spans import Badge
 from lettaops.terminal.base import TerminalApp
 from lettaops.terminal.capabilities import Capabilities
 from lettaops.terminal.dialogs import Palette
+from lettaops.terminal.guard import Guarded
 from lettaops.terminal.held import HeldTerminal
+from lettaops.views import VIEWS
 
-REVEAL_SECONDS: Final = 10.0
-PACES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
-SOURCES_LASTED: Final = 30.0  # seconds after which an end of the sources is no repetition
 _STYLES: Final = Path(__file__).parent / "styles"
 
 
-class LettaOpsApp(TerminalApp):
+class LettaOpsApp(Guarded, TerminalApp, inherit_bindings=False):
     """The application. Backends live in `Dashboard`; screens get snapshots and call the methods here."""
 
     TITLE = "lettaops"
     CSS_PATH: ClassVar = [_STYLES / "widgets.tcss", _STYLES / "screens.tcss"]
-    MODES: ClassVar = {"health": HealthScreen}
+    MODES: ClassVar = {"health": HealthScreen, "logs": LogsScreen}
     DEFAULT_MODE = "health"
+    FIRST_FRAME_SECONDS = 1.0
     COMMANDS: ClassVar = {RegistryCommands}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            ",".join(each.keys),
-            each.call.removeprefix("app."),
-            each.title,
-            show=each.footer,
-            id=each.id,
-            tooltip=each.help,
-        )
-        for each in VIEWS
-        if each.keys and each.call.startswith("app.")
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(VIEWS, app=True)
 
     def __init__(
         self,
@@ -65,14 +56,17 @@ class LettaOpsApp(TerminalApp):
         *,
         capabilities: Capabilities | None = None,
         held: HeldTerminal | None = None,
+        profile: Profile | None = None,
     ) -> None:
         super().__init__(capabilities=capabilities, held=held, state=dashboard.state)
         self.dashboard = dashboard
-        self.revealing = False
+        self._profile = profile or Profile()
         self._mouse_taken = True
-        self._acting = Acting(self, dashboard, self.say, self.say_fault)
-        self._faults: dict[str, Path | None] = {}  # the reports of faults that may come with each snapshot
-        self._card = ""
+        self._asked_to_quit = False
+        self._faults = Faults(self.report, self.say_trouble)
+        self._following = Following(self, dashboard, self._faults)
+        self._acting = Acting(self, dashboard, self)
+        self._reveal = Reveal(self, dashboard, self.show_again)
 
     @property
     def ascii(self) -> bool:
@@ -85,76 +79,38 @@ class LettaOpsApp(TerminalApp):
         return self.dashboard.permission.read_only
 
     @property
+    def badge(self) -> Badge | None:
+        """The profile's name in its colour, reversed: so it stands out without colours too."""
+        colour = self._profile.colour
+        if self.dashboard.profile == DEFAULT_PROFILE and colour is None:
+            return None
+        style = f"bold reverse ansi_{colour}" if colour else "bold reverse"
+        return Badge(clean(self.dashboard.profile), style)
+
+    @property
     def local(self) -> bool:
         """Whether the engine runs on this machine."""
         return self.dashboard.target.is_local
 
-    def on_mount(self) -> None:
-        """The sources run beside the interface, which never waits for them."""
-        self.run_worker(self._follow(), group="monitor", exit_on_error=False, description="sources")
+    @property
+    def engine_host(self) -> str:
+        """The host name of the engine's machine; empty where it is this one."""
+        return "" if self.local else self.dashboard.target.host
 
-    async def _follow(self) -> None:
-        """Show what the sources tell. A fault costs one snapshot; sources that end are begun again."""
-        attempts = 0
-        while True:
-            began = time.monotonic()
-            try:
-                async for snapshot in self.dashboard.snapshots():
-                    self._show(snapshot)
-                ended: Exception = RuntimeError("they ended without a word")
-            except Exception as error:
-                ended = error
-            attempts = 1 if time.monotonic() - began > SOURCES_LASTED else attempts + 1
-            pause = backoff(attempts)
-            self._show(self._without_sources(ended, pause))
-            self.say_fault("the sources ended by a fault", ended)
-            await asyncio.sleep(pause)
+    @property
+    def revealing(self) -> bool:
+        """Whether secrets are shown for the moment."""
+        return self._reveal.on
 
-    def _show(self, snapshot: Snapshot) -> None:
-        """Give a snapshot to the screen. A screen that fails gets a card, and the verdict at least."""
-        screen = self.current_screen
-        if screen is None:
-            return
-        try:
-            screen.apply(snapshot)
-        except Exception as error:
-            with contextlib.suppress(Exception):  # perhaps this is what fails
-                screen.show_title(snapshot)
-            self._card = self.say_fault("this screen failed and shows old values", error)
-        else:
-            if self._card:
-                self.say(f"this screen shows current values again; {self._card}")
-            self._card = ""
+    @property
+    def trends(self) -> Trends:
+        """The figures of the last half an hour."""
+        return self._following.trends
 
-    def _without_sources(self, error: Exception, pause: float) -> Snapshot:
-        """The last snapshot, with no word in it that the sources would have to stand for."""
-        why = presentable(f"the sources ended ({_root(error)!r}) and are begun again in {duration(pause)}")
-        last = self.dashboard.last
-        reached = last.engine if last is not None else SourceStatus()
-        age = reached.age(time.monotonic())
-        snapshot = last or Snapshot(
-            taken_at=datetime.now(UTC),
-            engine_name=self.dashboard.target.name,
-            engine=reached,
-            seen_age_s=age,
-            stack=None,
-            answers=Answers(),
-            assessment=Assessment(overall=Overall.UNKNOWN, sentence=why),
-        )
-        assessment = msgspec.structs.replace(snapshot.assessment, overall=Overall.UNKNOWN, sentence=why)
-        status = msgspec.structs.replace(reached, link=Link.DOWN, reason=why)
-        return msgspec.structs.replace(snapshot, engine=status, seen_age_s=age, assessment=assessment)
-
-    def say_fault(self, what: str, error: Exception) -> str:
-        """One sentence about a fault of ours. Returns where its report is, one for each fault."""
-        key = repr(_root(error))
-        if key not in self._faults:
-            self._faults[key] = self.report(error)
-        place = self._faults[key]
-        where = f"report in {place}" if place else "no report could be written"
-        with contextlib.suppress(Exception):  # there is nowhere else to say it
-            self.say(f"{what}: {where}")
-        return where
+    @property
+    def underway(self) -> Mapping[str, Underway]:
+        """The acts that run, by container id."""
+        return self._following.underway
 
     @property
     def current_screen(self) -> OpsScreen | None:
@@ -164,24 +120,84 @@ class LettaOpsApp(TerminalApp):
                 return screen
         return None
 
-    def place(self, snapshot: Snapshot) -> Safe:
-        """Host, project and engine, for the title bar."""
-        project = snapshot.stack.project if snapshot.stack is not None else "–"
-        engine = snapshot.engine_name.removeprefix("unix://")
-        profile = [] if self.dashboard.profile == "default" else [self.dashboard.profile]
-        host = [snapshot.host.name] if snapshot.host is not None and self.local else []
-        return clean(" · ".join([*profile, *host, project, engine]))
+    def on_mount(self) -> None:
+        """The sources run beside the interface, which never waits for them."""
+        self.run_worker(self._following.run(), group="monitor", exit_on_error=False, description="sources")
 
-    def say(self, words: str) -> None:
-        """A line about the last act."""
+    def shown(self, screen: OpsScreen) -> None:
+        """A snapshot is on the screen: it takes the place of the first frame, with the row chosen there."""
+        if (chosen := self.held.end_keys()) is not None:
+            screen.choose(chosen)
+        driver = self.operator_driver
+        if driver is not None and driver.standing:
+            self.call_after_refresh(driver.take_over)
+
+    def show_again(self) -> None:
+        """Show the last snapshot anew."""
+        self._following.show_again()
+
+    # Faults
+
+    def failed(self, error: Exception) -> None:
+        """A handler of a screen or a widget raised: the same card as for a snapshot."""
+        self._faults.screen_failed(error)
+
+    async def run_action(self, *arguments: Any, **options: Any) -> bool:
+        """Do what a key, a click or the palette asks for; a fault in it is told."""
+        try:
+            return await super().run_action(*arguments, **options)
+        except Exception as error:
+            self.failed(error)
+            return True
+
+    # Words
+
+    def say(self, words: str, lasting: Lasting = Lasting.NEWS) -> None:
+        """A line above the footer."""
         if (screen := self.current_screen) is not None:
-            screen.say(clean(words))
+            screen.say(clean(words), lasting)
+
+    def say_trouble(self, words: str) -> None:
+        """A line above the footer that stays until a key is pressed."""
+        self.say(words, Lasting.TROUBLE)
+
+    def say_fault(self, what: str, error: Exception) -> str:
+        """One sentence about a fault of ours. Returns where its report is."""
+        return self._faults.say(what, error)
+
+    def announce(self, words: str, *, worse: bool) -> None:
+        """A line that must be seen: over a dialog too, where one may hide the screen's own line."""
+        self.say(words, Lasting.TROUBLE if worse else Lasting.NEWS)
+        if not isinstance(self.screen, OpsScreen):
+            severity: SeverityLevel = "error" if worse else "information"
+            self.notify(clean(words), severity=severity, timeout=NEWS_SECONDS, markup=False)
+
+    def tell_change(self, words: str, *, worse: bool) -> None:
+        """Another verdict: words about it where the Health screen doesn't tell it anyway."""
+        if worse and self._profile.bell:
+            self.bell()
+        if not isinstance(self.screen, HealthScreen):
+            self.announce(words, worse=worse)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Any key, before it is handled: trouble that was told has been seen."""
+        if isinstance(event, events.Key) and not event.is_forwarded and self.current_screen is not None:
+            self.current_screen.key_pressed()
+        await super().on_event(event)
+
+    # Acts and views
 
     def act(self, choices: Sequence[Action], stack: Stack, container_ids: Sequence[str]) -> None:
         """Begin the first act that the state of the containers allows. One act at a time."""
         self._acting.begin(choices, stack, container_ids)
 
-    # Views
+    async def action_quit(self) -> None:
+        """Leave; asked once more while an act runs, whose result nobody would see or record."""
+        if self._acting.doing and not self._asked_to_quit:
+            self._asked_to_quit = True
+            self.say_trouble(f"{self._acting.doing} isn't done: the same key again leaves all the same")
+            return
+        self.exit()
 
     def action_show(self, mode: str) -> None:
         """Go to a screen."""
@@ -194,7 +210,7 @@ class LettaOpsApp(TerminalApp):
 
     def action_help(self) -> None:
         """Show the help of this place."""
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(self.current_screen))
 
     def action_mouse(self) -> None:
         """Give the mouse to the terminal, for its own selection, or take it back."""
@@ -204,13 +220,10 @@ class LettaOpsApp(TerminalApp):
         self._mouse_taken = not self._mouse_taken
         if self._mouse_taken:
             driver.take_mouse()
+            self.say("the mouse is ours")
         else:
             driver.release_mouse()
-        self.say(
-            "the mouse is ours"
-            if self._mouse_taken
-            else "the mouse is the terminal's until m is pressed again"
-        )
+            self.say("the mouse is the terminal's until m is pressed again")
 
     async def inspected(self, container_id: str) -> dict[str, object]:
         """The inspect document of a container; its secrets are masked where it is shown."""
@@ -218,39 +231,18 @@ class LettaOpsApp(TerminalApp):
 
     def action_pace(self, step: int) -> None:
         """Ask the services more or less often."""
-        at = min(range(len(PACES)), key=lambda each: abs(PACES[each] - self.dashboard.probe_every))
-        self.dashboard.pace(PACES[max(0, min(len(PACES) - 1, at + step))])
-        self.say(f"the services are asked every {duration(self.dashboard.probe_every)}")
+        self.say(f"the services are asked every {duration(self.dashboard.pace_by(step))}")
 
     def reveal(self) -> None:
         """Show secrets for a moment; recorded, since a screen is seen by others."""
         try:
-            self.dashboard.record_reveal()
+            self._reveal.begin()
         except LettaopsError as error:
-            self.say(f"{error.what}: secrets stay masked")
-            return
-        self.revealing = True
-        self.say(f"secrets are shown for {REVEAL_SECONDS:.0f} s")
-        self.set_timer(REVEAL_SECONDS, self._mask)
-        self._again()
-
-    def _mask(self) -> None:
-        self.revealing = False
-        self.say("")
-        self._again()
-
-    def _again(self) -> None:
-        if (screen := self.current_screen) is not None and (last := self.dashboard.last) is not None:
-            screen.apply(last)
+            self.say_trouble(f"{error.what}: secrets stay masked")
+        else:
+            self.say(f"secrets are shown for {REVEAL_SECONDS:.0f} s")
 
     async def on_unmount(self) -> None:
         """Sources end with the interface; nothing that runs elsewhere is touched."""
         self.workers.cancel_all()
         await asyncio.sleep(0)
-
-
-def _root(error: BaseException) -> BaseException:
-    """The first fault in a group of them."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -2,22 +2,26 @@
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Final
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from lettaops.model.cells import to_ascii
-from lettaops.model.text import Safe, clean
+from lettaops.model.signs import Tone, sign
+from lettaops.model.text import Safe
 from lettaops.monitor.snapshot import Snapshot
 from lettaops.terminal.capabilities import SMALLEST
+from lettaops.terminal.guard import Guarded
+from lettaops.views import VIEWS, Scope, View, views_of
 
-from . import health_view as view
+from .activity import Activity, Lasting
 from .owner import Owner
-from .widgets.glyphs import Tone
+from .spans import Span, place, title
 
 STYLES: Final = {
     Tone.NORMAL: "",
@@ -27,10 +31,56 @@ STYLES: Final = {
     Tone.BAD: "bold $text-error",
     Tone.ACCENT: "bold $text-primary",
 }
+MIDDLE, HIGH, TALL = 24, 30, 40  # rows from which there is more room
+WIDE, WIDEST = 100, 130  # cells
+WIDTHS: Final = [(0, "-narrow"), (WIDE, "-wide"), (WIDEST, "-widest")]
+HEIGHTS: Final = [(0, "-short"), (MIDDLE, "-middle"), (HIGH, "-high"), (TALL, "-tall")]
+# Bound by the application: Ctrl-C comes behind the screen's copying of selected text, and Textual would bind
+# the palette once more.
+APP_KEYS: Final = {"ctrl+c", "ctrl+p"}
 
 
-class OpsScreen(Screen[None]):
+def bindings(views: Iterable[View], *, app: bool) -> list[BindingType]:
+    """The application's views as bindings of the application itself, or else of each screen."""
+    return [
+        Binding(
+            key,
+            each.call.removeprefix("app.") if app else each.call,
+            each.title,
+            show=each.footer and key == each.keys[0],
+            id=each.id if key == each.keys[0] else f"{each.id}-{key}",
+            tooltip=each.help,
+        )
+        for each in views
+        for key in each.keys
+        if each.call.startswith("app.") and (key in APP_KEYS) is app
+    ]
+
+
+def own_bindings(scope: Scope) -> list[BindingType]:
+    """The views that a screen does itself, as its bindings."""
+    return [
+        Binding(
+            ",".join(each.keys),
+            each.call,
+            each.title,
+            show=each.footer,
+            id=each.id,
+            tooltip=each.help,
+            priority=each.takes_typing,
+        )
+        for each in views_of(scope)
+        if each.keys and not each.call.startswith("app.")
+    ]
+
+
+class OpsScreen(Guarded, Screen[None]):
     """A screen with the common frame. Subclasses give `body` and `apply`; nothing waits for a backend."""
+
+    SCOPE: ClassVar[Scope] = Scope.EVERYWHERE
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(VIEWS, app=False)
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -41,7 +91,7 @@ class OpsScreen(Screen[None]):
         yield Static(classes="title")
         yield Static(classes="sentence")
         yield from self.body()
-        yield Static(classes="activity")
+        yield Activity()
         yield Footer(show_command_palette=False, compact=True)
 
     def body(self) -> Iterable[Widget]:
@@ -59,6 +109,18 @@ class OpsScreen(Screen[None]):
             raise TypeError("this screen needs lettaops' application")
         return self.app
 
+    def on_screen_resume(self) -> None:
+        """What is shown may be from before another screen was looked at."""
+        self.owner.show_again()
+
+    def choose(self, container_id: str) -> None:
+        """Have this container selected, on a screen where one can be."""
+
+    @property
+    def sentence_lines(self) -> int:
+        """How many lines the style sheet gives to the sentence."""
+        return 2 if self.size.height < MIDDLE or self.size.width >= WIDEST else 3
+
     def show_size(self, snapshot: Snapshot | None) -> None:
         """Below 60x15 only the verdict and the sentence are shown, and that there is no room for more."""
         small = self.size.width < SMALLEST[0] or self.size.height < SMALLEST[1]
@@ -69,32 +131,26 @@ class OpsScreen(Screen[None]):
             f"{self.size.width}x{self.size.height} is too small for the screens ({SMALLEST[0]}x{SMALLEST[1]})"
         )
         if snapshot is not None:
-            symbol, _ = view.OVERALL[snapshot.assessment.overall]
-            words = f"{symbol} {snapshot.assessment.overall.upper()}\n{snapshot.assessment.sentence}\n{words}"
+            overall = snapshot.assessment.overall
+            symbol, _ = sign(overall)
+            words = f"{symbol} {overall.upper()}\n{snapshot.assessment.sentence}\n{words}"
         self.put(".too-small", Content(self.glyphs(words)))
 
-    def say(self, words: Safe) -> None:
+    def say(self, words: Safe, lasting: Lasting = Lasting.NEWS) -> None:
         """The line above the footer: the last act and its result."""
-        self.put(".activity", Content(self.glyphs(words)))
+        self.query_one(Activity).say(words, lasting)
+
+    def key_pressed(self) -> None:
+        """A key was pressed, whatever it means."""
+        self.query_one(Activity).key_pressed()
 
     def show_title(self, snapshot: Snapshot) -> None:
         """The title bar: where we are, how things are, and how old that is."""
-        symbol, tone = view.OVERALL[snapshot.assessment.overall]
-        stale = view.freshness(snapshot)
-        right = [view.Span(clean(f"{symbol} {snapshot.assessment.overall.upper()}"), tone)]
-        if stale.text:
-            right.append(view.Span(clean(f" · {stale.text}"), stale.tone))
-        left = [view.Span(Safe(" lettaops  "), Tone.ACCENT)]
-        marks = [view.Span(Safe(" read-only "), Tone.WARN)] if self.owner.read_only else []
-        marks += [view.Span(Safe(" frozen "), Tone.WARN)] if self.frozen else []
-        taken = sum(len(each.text) for each in (*left, *right, *marks)) + 2
-        place = self.owner.place(snapshot)
-        room = max(0, self.size.width - taken)
-        left.append(view.Span(clean(place if len(place) <= room else f"{place[: max(0, room - 1)]}…")))
-        left += marks
-        used = sum(len(each.text) for each in [*left, *right])
-        gap = view.Span(Safe(" " * max(1, self.size.width - used - 1)))
-        self.put(".title", self.styled([*left, gap, *right]))
+        marks = [Safe("read-only")] if self.owner.read_only else []
+        marks += [Safe("frozen")] if self.frozen else []
+        where = place(snapshot, local=self.owner.local)
+        spans = title(snapshot, where, self.size.width, badge=self.owner.badge, marks=marks)
+        self.put(".title", self.styled(spans))
 
     def put(self, selector: str, content: Content) -> None:
         """Set a fixed line: repainted only where its text is another, and without a new layout."""
@@ -102,9 +158,11 @@ class OpsScreen(Screen[None]):
         if widget.content != content:
             widget.update(content, layout=False)
 
-    def styled(self, spans: Iterable[view.Span]) -> Content:
+    def styled(self, spans: Iterable[Span]) -> Content:
         """Pieces of a line with the styles of their tones."""
-        return Content.assemble(*((self.glyphs(each.text), STYLES[each.tone]) for each in spans))
+        return Content.assemble(
+            *((self.glyphs(each.text), each.style or STYLES[each.tone]) for each in spans)
+        )
 
     def glyphs(self, text: str) -> str:
         """The text in the characters that this terminal may be sent."""

@@ -11,41 +11,39 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from lettaops.actions import ACTIONS, VIEWS, pairs
+from lettaops.actions import ACTIONS, pairs
 from lettaops.model.errors import LettaopsError
+from lettaops.model.healthlog import health_runs
+from lettaops.model.source import Link
 from lettaops.model.text import Safe, clean
-from lettaops.monitor.history import History
+from lettaops.model.urls import published
+from lettaops.model.verdict import Judgement
 from lettaops.monitor.snapshot import Snapshot
+from lettaops.views import Scope
 
 from . import health_view as view
-from .base import OpsScreen
+from .activity import Lasting
+from .base import HIGH, MIDDLE, OpsScreen, own_bindings
+from .charts import Charts
 from .detail import Detail
+from .detail_view import why
+from .filter import FilterLine
 from .inspect_tree import InspectTree
-from .widgets.glyphs import Tone
+from .spans import fitted
 from .widgets.table import Table
 
-LATENCY_EVERY_S: Final = 5.0
 PADDING: Final = 2
-LOOKING: Final = Safe("looking for services…")
+RUNS_EVERY_S: Final = 5.0  # between two looks at a healthcheck's log, while it is shown
+_TABLE_LEAST: Final = 5  # rows of the table, its head among them
+_WHY_LINES: Final = (2, 3)  # lines of the selected service's reason, at least and at most
 
 
 class HealthScreen(OpsScreen):
     """The first screen."""
 
+    SCOPE = Scope.HEALTH
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(
-                ",".join(each.keys),
-                each.call,
-                each.title,
-                show=each.footer,
-                id=each.id,
-                tooltip=each.help,
-                priority=each.takes_typing,
-            )
-            for each in VIEWS
-            if each.keys and not each.call.startswith("app.")
-        ),
+        *own_bindings(Scope.HEALTH),
         *(
             Binding(
                 each.key,
@@ -61,64 +59,71 @@ class HealthScreen(OpsScreen):
     def __init__(self) -> None:
         super().__init__(id="health")
         self._snapshot: Snapshot | None = None
-        self._latencies = History()
-        self._latency_at = 0.0
         self._unfolded = False
+        self._rows = 0
+        self._runs_read: tuple[str | None, float] = (None, 0.0)
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="chain")
-        yield Table(view.COLUMNS, empty=LOOKING, id="services")
-        yield Input(id="filter", placeholder="text, or /regular expression/")
-        yield Vertical(Static(id="detail-title"), Detail(id="detail"), id="lower")
+        yield Table((), empty=view.LOOKING, id="services")
+        yield FilterLine(id="filter-line")
+        yield Vertical(
+            Static(id="detail-title"),
+            Static(id="detail-why"),
+            Charts(id="charts"),
+            Detail(id="detail"),
+            id="lower",
+        )
 
     def on_mount(self) -> None:
-        self.query_one("#filter").display = False
         self.set_focus(self.query_one(Table))
-
-    def on_screen_resume(self) -> None:
-        if self._snapshot is not None:
-            self.apply(self._snapshot)
 
     def on_resize(self) -> None:
         self.show_size(self._snapshot)
         if self._snapshot is not None:
+            self._give_room()
             self._show_head(self._snapshot)
+            self._show_detail()
 
     def apply(self, snapshot: Snapshot) -> None:
         """Show a snapshot: each part only where its text is another than before."""
-        self._remember(snapshot)
         if self.frozen:
             return
         self._snapshot = snapshot
         self.show_size(snapshot)
         table = self.query_one(Table)
-        table.set_stale(bool(view.freshness(snapshot).text))
-        if not snapshot.assessment.judgements:
-            table.set_empty(snapshot.engine.next_step or LOOKING)
-        table.set_rows(view.rows(snapshot, self._latencies, unfolded=self._unfolded))
+        table.set_stale(snapshot.engine.link is not Link.LIVE)
+        table.set_columns(view.columns_for(snapshot, self.owner.underway))
+        rows = view.rows(snapshot, self.owner.trends.latency, self.owner.underway, unfolded=self._unfolded)
+        table.set_rows(rows)
+        self._rows = len(rows)
+        self._give_room()
+        self._count(snapshot)
         self._show_head(snapshot)
         self._show_detail()
 
-    def _remember(self, snapshot: Snapshot) -> None:
-        now = time.monotonic()
-        if now - self._latency_at < LATENCY_EVERY_S:
-            return
-        self._latency_at = now
-        values: dict[str, float | None] = {}
-        for each in snapshot.assessment.judgements:
-            probe = each.probe
-            values[each.member.container.id] = probe.latency_ms if probe is not None and probe.ok else None
-        self._latencies.add(values)
+    def choose(self, container_id: str) -> None:
+        self.query_one(Table).select(container_id)
+
+    def _give_room(self) -> None:
+        """The table is as high as its rows, up to a share of the screen; the rest is for the details."""
+        spare = int(self.size.height >= HIGH)
+        height = max(_TABLE_LEAST, min(1 + self._rows + spare, self.size.height * 2 // 5))
+        self._set_height("#services", height)
+
+    def _set_height(self, selector: str, rows: int) -> None:
+        """Lay out anew only where another height is wanted."""
+        styles = self.query_one(selector).styles
+        if styles.height is None or styles.height.value != rows:
+            styles.height = rows
 
     def _show_head(self, snapshot: Snapshot) -> None:
         self.show_title(snapshot)
-        sentence = view.fitted(snapshot.assessment.sentence, self.size.width - PADDING, 2)
-        self.put(".sentence", Content(self.glyphs(sentence)))
-        upper, lower = view.chain(snapshot)
-        host = view.host_line(snapshot.host, local=self.owner.local)
-        room = self.size.width - PADDING - sum(len(each.text) for each in upper) - len(host)
-        if room > 2:
-            upper += [view.Span(Safe(" " * room)), view.Span(host, Tone.MUTED)]
+        room = self.size.width - PADDING
+        sentence = view.sentence(snapshot, self.owner.underway)
+        self.put(".sentence", Content(self.glyphs(fitted(sentence, room, self.sentence_lines))))
+        host = view.host_words(snapshot.host, local=self.owner.local)
+        upper, lower = view.beside(*view.chain(snapshot), host, room)
         self.put("#chain", self.styled(upper) + Content("\n") + self.styled(lower))
 
     def _show_detail(self) -> None:
@@ -127,9 +132,28 @@ class HealthScreen(OpsScreen):
             return
         detail = self.query_one(Detail)
         key = self.query_one(Table).cursor_key
-        judgement = next((e for e in snapshot.assessment.judgements if e.member.container.id == key), None)
-        detail.show(snapshot, judgement, reveal=self.owner.revealing)
+        detail.show(
+            snapshot,
+            self._selected_judgement(),
+            engine_host=self.owner.engine_host,
+            reveal=self.owner.revealing,
+        )
         self.put("#detail-title", Content(self.glyphs(detail.heading)))
+        act = self.owner.underway.get(key or "")
+        doing = act.words(snapshot.taken_at) if act is not None else None
+        most = _WHY_LINES[1] if self.size.height >= MIDDLE else _WHY_LINES[0]
+        words = fitted(why(snapshot, key, doing), self.size.width - PADDING, most)
+        self.put("#detail-why", Content(self.glyphs(words)))
+        self._set_height("#detail-why", max(_WHY_LINES[0], words.count("\n") + 1))
+        stale = snapshot.engine.link is not Link.LIVE
+        self.query_one(Charts).show(self.owner.trends, key, stale=stale)
+        if detail.side == "facts":
+            self._look_at_runs(key)
+
+    def _selected_judgement(self) -> Judgement | None:
+        key = self.query_one(Table).cursor_key
+        judgements = self._snapshot.assessment.judgements if self._snapshot is not None else ()
+        return next((each for each in judgements if each.member.container.id == key), None)
 
     @on(Table.Selected)
     def _selected(self) -> None:
@@ -158,6 +182,25 @@ class HealthScreen(OpsScreen):
         except LettaopsError as error:
             tree.say(" ".join(filter(None, (f"{error.what}.", error.next_step))))
 
+    def _look_at_runs(self, key: str | None) -> None:
+        """Ask for the healthcheck's log of the selected service, where it has one, now and then."""
+        judgement = self._selected_judgement()
+        read, at = self._runs_read
+        if judgement is None or judgement.member.container.state.health is None:
+            return
+        if read != key or time.monotonic() - at >= RUNS_EVERY_S:
+            self._runs_read = (key, time.monotonic())
+            self._read_runs(judgement.member.container.id)
+
+    @work(group="healthcheck", exclusive=True, exit_on_error=False)
+    async def _read_runs(self, container_id: str) -> None:
+        try:
+            document = await self.owner.inspected(container_id)
+        except LettaopsError:
+            return  # the title tells of the engine
+        self.query_one(Detail).set_runs(container_id, health_runs(document))
+        self._show_detail()
+
     def action_fold(self) -> None:
         """Fold or unfold the host's other containers."""
         self._unfolded = not self._unfolded
@@ -176,16 +219,26 @@ class HealthScreen(OpsScreen):
 
     def action_filter(self) -> None:
         """Ask for the filter's text."""
-        box = self.query_one("#filter", Input)
-        box.display = True
-        self.set_focus(box)  # at once: `focus` would lose what is typed meanwhile
+        self.query_one(FilterLine).ask()
+        if self._snapshot is not None:
+            self._count(self._snapshot)
 
     def action_clear_filter(self) -> None:
         """Show all rows again."""
-        box = self.query_one("#filter", Input)
-        box.value = ""
-        box.display = False
+        self.query_one(FilterLine).leave()
         self.set_focus(self.query_one(Table))
+
+    def _count(self, snapshot: Snapshot) -> None:
+        """How many rows the filter lets through, beside it, and instead of rows where it lets none."""
+        table, line = self.query_one(Table), self.query_one(FilterLine)
+        table.set_empty(view.nothing(snapshot))
+        if not line.display or self.query_one(Detail).side == "inspect":
+            return
+        total = len(snapshot.assessment.judgements) + len(snapshot.others) * self._unfolded
+        words = view.matches(len(table.shown_keys), total, unfolded=self._unfolded)
+        line.count(words)
+        if line.text:
+            table.set_empty(words)
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
@@ -193,7 +246,9 @@ class HealthScreen(OpsScreen):
             return
         problem = self.query_one(Table).set_filter(clean(event.value))
         if problem:
-            self.say(problem)
+            self.say(problem, Lasting.TROUBLE)
+        if self._snapshot is not None:
+            self._count(self._snapshot)
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self, event: Input.Submitted) -> None:
@@ -202,12 +257,27 @@ class HealthScreen(OpsScreen):
             if not detail.query_one(InspectTree).find(event.value):
                 self.say(clean(f"the document doesn't hold {event.value}"))
             return
-        event.input.display = bool(event.value)
+        if not event.value:
+            self.query_one(FilterLine).leave()
         self.set_focus(self.query_one(Table))
 
     def action_copy(self) -> None:
         """Copy the selected row."""
         self.say(self.owner.copy(self.query_one(Table).copy_text()).words)
+
+    def action_url(self) -> None:
+        """Copy the address of the selected service, for a browser."""
+        judgement = self._selected_judgement()
+        if judgement is None:
+            self.say(Safe("no service is selected"))
+            return
+        ports = published(judgement.member, engine_host=self.owner.engine_host)
+        port = next((each for each in ports if each.url), None)
+        if port is None:
+            self.say(clean(f"{judgement.member.name} publishes no port that a browser could open"))
+            return
+        where = ", which only the engine's own machine can open" if port.there_only else ""
+        self.say(clean(f"{port.url}{where}: {self.owner.copy(port.url).words}"))
 
     def action_reveal(self) -> None:
         """Show the environment's secrets for a moment."""
@@ -224,9 +294,8 @@ class HealthScreen(OpsScreen):
         stack = self._snapshot.stack
         strangers = [each.name for each in self._snapshot.others if each.id in keys]
         if strangers:
-            self.say(
-                clean(f"{strangers[0]} isn't part of {stack.project}: --project names another deployment")
-            )
+            words = f"{strangers[0]} isn't part of {stack.project}: --project names another deployment"
+            self.say(clean(words), Lasting.TROUBLE)
             return
         chosen = [action for each in (verb, other) for action in ACTIONS if action.verb == each]
         self.owner.act(chosen, stack, keys)

@@ -6,11 +6,10 @@ from rich.text import Text
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
-from lettaops.model.cells import to_ascii
 from lettaops.model.engine import Environment
 from lettaops.model.secrets import presentable
 
-from .widgets.glyphs import is_ascii
+from .widgets.glyphs import drawable
 
 _OPEN_AT_FIRST = ("State", "NetworkSettings")
 
@@ -78,7 +77,7 @@ class InspectTree(Tree[str]):
 
     def _label(self, words: str) -> Text:
         safe = presentable(words)
-        return Text(to_ascii(safe) if is_ascii(self.app) else safe)
+        return Text(drawable(safe, self.app))
 
     def _all(self, node: TreeNode[str]) -> Iterator[TreeNode[str]]:
         for child in node.children:

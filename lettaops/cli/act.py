@@ -3,20 +3,20 @@
 import asyncio
 import contextlib
 import signal as signals
-import sys
 from typing import Final
 
 import click
 
 from lettaops.actions import ACTIONS, Action, Danger
+from lettaops.cli.question import confirm
 from lettaops.cli.session import Session
-from lettaops.model.errors import Cancelled, Exit, LettaopsError
+from lettaops.model.errors import Exit, LettaopsError
 from lettaops.model.text import Safe, clean
 from lettaops.model.units import duration
-from lettaops.operations.execute import Executor
-from lettaops.operations.plan import Plan, make_plan, plan_lines, so_already
+from lettaops.operations.execute import executor_on
+from lettaops.operations.plan import Act, Plan, make_plan, plan_lines, so_already
 from lettaops.sources.engine import Engine
-from lettaops.sources.engine_acts import EngineActs
+from lettaops.sources.sockets import connections
 
 MAX_GRACE_SECONDS: Final = 3600
 _NOTHING: Final = "Nothing was done."
@@ -24,6 +24,7 @@ _NOTHING: Final = "Nothing was done."
 
 def _command(action: Action) -> click.Command:
     """The click command of one action."""
+    takes_all = action.act is Act.RESTART
 
     @click.pass_obj
     def callback(
@@ -32,13 +33,30 @@ def _command(action: Action) -> click.Command:
         yes: bool,
         timeout: int | None = None,
         signal: str = "",
+        whole: bool = False,
+        dry_run: bool = False,
     ) -> int:
+        if whole or dry_run:
+            from lettaops.cli.ordered import restart_in_order
+
+            return restart_in_order(session, services, yes=yes, dry_run=dry_run, grace_s=timeout)
+        if not services:
+            raise click.UsageError("Name a SERVICE, or give --all." if takes_all else "Name a SERVICE.")
         return _act(session, action, services, yes=yes, grace_s=timeout, signal=signal)
 
     parameters: list[click.Parameter] = [
-        click.Argument(["services"], nargs=-1, required=True, metavar="SERVICE…"),
+        click.Argument(["services"], nargs=-1, required=not takes_all, metavar="SERVICE…"),
         click.Option(["--yes"], is_flag=True, help="Do it without asking."),
     ]
+    if takes_all:
+        parameters += [
+            click.Option(
+                ["--all", "whole"],
+                is_flag=True,
+                help="All services, or those named, in order: each works before the next is touched.",
+            ),
+            click.Option(["--dry-run"], is_flag=True, help="Print the steps of --all; do nothing."),
+        ]
     if action.takes_grace:
         parameters.append(
             click.Option(
@@ -91,6 +109,7 @@ async def _plan(
 
     async with Engine(session.target) as engine:
         seen = await observe(engine, session.settings.profile.project)
+    containers = [each.container for each in seen.stack.members]
     return make_plan(
         action.act,
         seen.stack,
@@ -98,20 +117,16 @@ async def _plan(
         engine=session.target.name,
         grace_s=grace_s,
         signal=signal if action.takes_signal else "",
+        connections=connections(containers) if session.target.is_local else None,
     )
 
 
 async def _execute(session: Session, plan: Plan) -> int:
     output = session.output
     done, worst = 0, Exit.DONE
-    async with Engine(session.target) as engine:
-        executor = Executor(
-            engine,
-            EngineActs(session.target),
-            permission=session.permission,
-            directory=session.state,
-            operator=session.operator,
-        )
+    async with executor_on(
+        session.target, permission=session.permission, directory=session.state, operator=session.operator
+    ) as executor:
         async for result in executor.run(plan):
             joint = " " if result.exit is Exit.DONE else ": "
             output.line(f"{result.step.name}{joint}{result.words} ({duration(result.duration_s)})")
@@ -129,20 +144,9 @@ async def _execute(session: Session, plan: Plan) -> int:
 
 def _confirm(plan: Plan, action: Action) -> None:
     """Ask where the act can cost something; where nobody can be asked, nothing is done."""
-    if action.danger is Danger.NONE:
-        return
-    if not sys.stdin.isatty():
-        raise Cancelled(f"{action.verb} needs --yes: nobody can be asked here", not_done=_NOTHING)
-    try:
-        if action.danger is Danger.TYPED:
-            wanted = plan.steps[0].name
-            if click.prompt(f"Type {wanted} to go on", default="", show_default=False, err=True) != wanted:
-                raise Cancelled("another name was typed", not_done=_NOTHING)
-        elif not click.confirm(f"{action.title}?", err=True):
-            raise Cancelled("not confirmed", not_done=_NOTHING)
-    except click.Abort as error:  # Ctrl-C or the end of the input
-        sys.stderr.write("\n")
-        raise Cancelled("cancelled", not_done=_NOTHING) from error
+    if action.danger is not Danger.NONE:
+        typed = plan.steps[0].name if action.danger is Danger.TYPED else ""
+        confirm(action.title, action.verb, typed=typed)
 
 
 def _signal_name(context: click.Context, parameter: click.Parameter, value: str) -> str:

@@ -25,6 +25,8 @@ _EXAMPLES: Final = {
     "read_only": True,
     "allow": ["start", "restart"],
     "ascii": True,
+    "colour": "red",
+    "bell": True,
 }
 
 

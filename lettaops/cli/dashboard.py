@@ -39,6 +39,7 @@ def _application(session: Session, held: "HeldTerminal | None") -> "LettaOpsApp"
     from lettaops.app import LettaOpsApp
     from lettaops.dashboard import Dashboard
 
+    gc.freeze()  # nor is it ever: later looks may pass it by
     gc.enable()
     dashboard = Dashboard(
         target,
@@ -49,4 +50,4 @@ def _application(session: Session, held: "HeldTerminal | None") -> "LettaOpsApp"
         state=session.state,
         operator=session.operator,
     )
-    return LettaOpsApp(dashboard, capabilities=capabilities, held=held)
+    return LettaOpsApp(dashboard, capabilities=capabilities, held=held, profile=settings.profile)

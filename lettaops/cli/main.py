@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 # Each names a module and the click command in it; the verbs that act come from the registry.
 _VERBS: Final = {
     "status": ("Every service: verdict, reason, probe.", "lettaops.cli.status"),
+    "logs": ("The logs of all services as one, or of some.", "lettaops.cli.logs"),
+    "demo": ("The dashboard on a deployment made for it here, without Docker.", "lettaops.cli.demo"),
+    "pool": ("Sessions and pool budget, locks, sizes, pgvector.", "lettaops.cli.pool"),
+    "sessions": ("Database sessions: list, cancel, terminate.", "lettaops.cli.sessions"),
+    "runs": ("Runs of agents: list, cancel.", "lettaops.cli.runs"),
+    "jobs": ("Acts that outlive the terminal: list, attach, cancel, resume, rollback.", "lettaops.cli.jobs"),
     "audit": ("Who did what, and whether the record is whole.", "lettaops.cli.audit"),
     "config": ("lettaops' own configuration.", "lettaops.cli.config"),
     "info": ("Versions, paths, backends, terminal.", "lettaops.cli.info"),

@@ -5,12 +5,12 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TextIO
 
 import msgspec
 
-from lettaops.model.cells import cut, pad, to_ascii, width
+from lettaops.model.cells import cut, pad, to_ascii, width, wrap
 from lettaops.model.encoding import encode
 from lettaops.model.errors import LettaopsError
 from lettaops.model.secrets import MASK, presentable, redact
@@ -18,6 +18,8 @@ from lettaops.model.text import Safe
 
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 WIDEST_COLUMN: Final = 32  # cells, on a terminal; the last column takes what is left
+_GAP: Final = "  "
+_BELOW: Final = "    "  # before what stands below its row
 
 
 class Output:
@@ -32,12 +34,26 @@ class Output:
 
     @property
     def columns(self) -> int | None:
-        """Width of the terminal; None when stdout is none, and lines need no cutting."""
+        """Width of the terminal; None when stdout is none, and lines are printed whole."""
         return shutil.get_terminal_size().columns if self.is_tty else None
 
     def line(self, text: str = "") -> None:
         """A line of data."""
         self._write(self._out, text)
+
+    def paragraph(self, text: str, *, indent: str = "") -> None:
+        """A line of data; on a terminal as many as it takes."""
+        ready = self._ready(text)  # before it is broken: half a secret isn't recognised
+        columns = self.columns
+        for line in wrap(ready, max(1, columns - len(indent))) if columns else [ready]:
+            self.line(f"{indent}{line}".rstrip())
+
+    def head(self, text: str, end: str) -> None:
+        """A line of data with an end that is always seen: on a terminal, what stands before it is cut."""
+        ready, last = self._ready(text), self._ready(end)
+        if self.columns:
+            ready = Safe(cut(ready, self.columns - width(last) - len(_GAP)))
+        self.line(f"{ready}{_GAP}{last}" if ready else last)
 
     def talk(self, text: str) -> None:
         """A line for people, on stderr."""
@@ -48,6 +64,25 @@ class Output:
         encoded = encode(_struck(msgspec.to_builtins(value, enc_hook=str))).decode()
         self._out.write(encoded.translate(_JSON_ESCAPES if self._takes_all else _JSON_ASCII) + "\n")
         self._out.flush()
+
+    def lines(self, texts: Iterable[Safe]) -> None:
+        """Many lines of data at once, whose secrets are masked already."""
+        for text in texts:
+            self._out.write(f"{to_ascii(text) if self.ascii else text}\n")
+        self._out.flush()
+
+    def json_lines(self, objects: Iterable[bytes]) -> None:
+        """Many objects at once, encoded, whose secrets are masked already."""
+        table = _JSON_ESCAPES if self._takes_all else _JSON_ASCII
+        for each in objects:
+            self._out.write(f"{each.decode().translate(table)}\n")
+        self._out.flush()
+
+    def bytes(self, data: bytes) -> None:
+        """Bytes as they are: for another program, never for a terminal."""
+        self._out.flush()
+        self._out.buffer.write(data)
+        self._out.buffer.flush()
 
     def error(self, error: LettaopsError) -> None:
         """What happened, what was not done, what to do next."""
@@ -64,16 +99,27 @@ class Output:
     def table(
         self, titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()
     ) -> None:
-        """Columns as wide as their content; on a terminal the last column is cut to fit."""
-        shown = [[self._ready(cell) for cell in row] for row in (titles, *rows)]  # a cut halves secrets
+        """Columns as wide as their content. A last cell that doesn't fit on a terminal stands below."""
+        shown = [[self._ready(cell) for cell in row] for row in (titles, *rows)]
         most = WIDEST_COLUMN if self.columns else 1000
         widths = [min(most, max(width(row[at]) for row in shown)) for at in range(len(titles))]
         for row in shown:
             cells = [
                 pad(cut(cell, widths[at]), widths[at], right=at in right) for at, cell in enumerate(row[:-1])
             ]
-            text = "  ".join([*cells, row[-1]]).rstrip()
-            self.line(cut(text, self.columns) if self.columns else text)
+            self._row(_GAP.join(cells), row[-1], titled=row is shown[0])
+
+    def _row(self, front: str, last: str, *, titled: bool) -> None:
+        whole = f"{front}{_GAP}{last}".rstrip() if front else last
+        columns = self.columns
+        if columns is None or width(whole) <= columns:
+            self.line(whole)
+        elif titled or not last:
+            self.line(cut(whole, columns))
+        else:
+            if front:
+                self.line(cut(front.rstrip(), columns))
+            self.paragraph(last, indent=_BELOW if front else "")
 
     def _write(self, stream: TextIO, text: str) -> None:
         stream.write(f"{self._ready(text)}\n")

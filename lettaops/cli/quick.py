@@ -28,17 +28,20 @@ class Words(NamedTuple):
 def begin(arguments: Sequence[str]) -> HeldTerminal | None:
     """Draw the first frame and hold the terminal for the application; None where it might be wrong."""
     words = _understood(arguments)
-    if words is None or (words.host and words.context) or _configured():
+    if words is None or _configured():
         return None
-    from lettaops.terminal import first_frame, first_look
+    from lettaops.terminal import first_frame, first_keys, first_look
     from lettaops.terminal.capabilities import look_around
 
     capabilities = look_around(ascii=words.ascii)
-    path = first_look.engine_socket(words.host, words.context, os.environ)
+    path = first_look.engine_socket(words.host, words.context, os.environ, Path.home())
     if capabilities.refusal or capabilities.too_small or path is None:
         return None
     seen = first_look.look(path, words.project)
-    return first_frame.draw(first_frame.lay_out(path, seen, capabilities.columns), capabilities)
+    frame = first_frame.lay_out(path, seen, capabilities.columns)
+    held = first_frame.draw(frame, capabilities)
+    first_keys.FirstKeys(held, frame, capabilities).start()
+    return held
 
 
 def _understood(arguments: Sequence[str]) -> Words | None:

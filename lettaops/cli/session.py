@@ -37,6 +37,19 @@ class Session:
         self.options = options
         self.environ = os.environ if environ is None else environ
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words before the verb again, for a process that goes on with what this one began."""
+        given = self.options
+        named = {
+            "--profile": given.profile,
+            "--host": given.host,
+            "--context": given.context,
+            "--project": given.project,
+        }
+        words = [word for name, value in named.items() if value is not None for word in (name, value)]
+        return (*words, "--read-only") if given.read_only else tuple(words)
+
     @cached_property
     def settings(self) -> Settings:
         """The effective profile. Raises `UsageError`."""
@@ -86,9 +99,10 @@ class Session:
 
 def check_allowed(allow: list[str] | None, origin: str) -> None:
     """Raises `UsageError` for a name in `allow` that is no act."""
+    from lettaops.operations.deed_plan import Deed
     from lettaops.operations.plan import Act
 
-    acts = [str(each) for each in Act]
+    acts = [str(each) for each in (*Act, *Deed)]
     unknown = [each for each in allow or () if each not in acts]
     if unknown:
         raise UsageError(

@@ -9,11 +9,11 @@ import click
 
 from lettaops.cli.output import Output
 from lettaops.cli.session import Session
-from lettaops.model.cells import wrap
 from lettaops.model.errors import Exit
+from lettaops.model.signs import sign
 from lettaops.model.source import Link
-from lettaops.model.units import UNKNOWN, duration, milliseconds, percent, size
-from lettaops.model.verdict import Judgement, Overall, Verdict
+from lettaops.model.verdict import Overall
+from lettaops.monitor.rows import ServiceRow, service_rows
 
 if TYPE_CHECKING:
     from lettaops.monitor.snapshot import Snapshot
@@ -24,20 +24,6 @@ _EXITS: Final = {
     Overall.DEGRADED: Exit.WARNING,
     Overall.DOWN: Exit.CRITICAL,
     Overall.UNKNOWN: Exit.UNKNOWN,
-}
-SYMBOLS: Final = {
-    Verdict.OK: "●",
-    Verdict.STARTING: "◐",
-    Verdict.DEGRADED: "▲",
-    Verdict.STOPPED: "○",
-    Verdict.DOWN: "✕",
-    Verdict.UNKNOWN: "?",
-}
-_OVERALL_SYMBOLS: Final = {
-    Overall.HEALTHY: "●",
-    Overall.DEGRADED: "▲",
-    Overall.DOWN: "✕",
-    Overall.UNKNOWN: "?",
 }
 _TITLES: Final = (" ", "SERVICE", "VERDICT", "UP", "RESTARTS", "CPU", "MEMORY", "PROBE", "WHY")
 FIRST_ANSWERS_SECONDS: Final = 2.5
@@ -116,10 +102,9 @@ async def _watching(session: Session) -> "AsyncIterator[StackWatch]":
     from lettaops.monitor.ask import Asker
     from lettaops.monitor.watch import StackWatch
     from lettaops.sources.engine import Engine
-    from lettaops.sources.letta import LettaApi
 
-    async with Engine(session.target) as engine, LettaApi() as letta:
-        asker = Asker(engine, letta, password=session.settings.password())
+    password = session.settings.password()
+    async with Engine(session.target) as engine, Asker(engine, password=password) as asker:
         yield StackWatch(engine, asker, project=session.settings.profile.project)
 
 
@@ -148,35 +133,25 @@ def show(output: Output, snapshot: "Snapshot", *, as_json: bool) -> None:
     stack = snapshot.stack
     name = f"{stack.project} ({stack.shape})" if stack is not None else "no stack seen"
     clock = snapshot.taken_at.astimezone().strftime("%H:%M:%S")
-    overall = f"{_OVERALL_SYMBOLS[assessment.overall]} {assessment.overall.upper()}"
-    output.line(f"{name} on {snapshot.engine_name}  {overall}  {clock}")
-    for line in wrap(assessment.sentence, output.columns or 110):
-        output.line(line)
+    overall = f"{sign(assessment.overall).symbol} {assessment.overall.upper()}"
+    output.head(f"{name} on {snapshot.engine_name}", f"{overall}  {clock}")
+    output.paragraph(assessment.sentence)
     if snapshot.engine.link is not Link.LIVE and snapshot.engine.next_step:
-        output.line(f"  {snapshot.engine.next_step}")
+        output.paragraph(snapshot.engine.next_step, indent="  ")
     if assessment.judgements:
         output.line()
-        rows = [_row(each, snapshot) for each in assessment.judgements]
-        output.table(_TITLES, rows, right=_NUMBERS)
+        output.table(_TITLES, [_cells(each) for each in service_rows(snapshot)], right=_NUMBERS)
 
 
-def _row(judgement: Judgement, snapshot: "Snapshot") -> tuple[str, ...]:
-    container = judgement.member.container
-    same = [each for each in snapshot.assessment.judgements if each.member.name == judgement.member.name]
-    state = container.state
-    uptime = UNKNOWN
-    if state.running and state.started_at is not None:
-        uptime = duration(max(0, int((snapshot.taken_at - state.started_at).total_seconds())))
-    load = snapshot.loads.get(container.id)
-    probe = judgement.probe
+def _cells(row: ServiceRow) -> tuple[str, ...]:
     return (
-        SYMBOLS[judgement.verdict],
-        container.name if len(same) > 1 else judgement.member.name,
-        judgement.verdict,
-        uptime,
-        str(container.restart_count),
-        percent(load.cpu_percent) if load else UNKNOWN,
-        size(load.memory_bytes) if load else UNKNOWN,
-        milliseconds(probe.latency_ms) if probe is not None and probe.ok else UNKNOWN,
-        judgement.reason,
+        row.sign.symbol,
+        row.name,
+        row.verdict,
+        row.uptime,
+        str(row.restarts),
+        row.cpu,
+        row.memory,
+        row.probe,
+        row.reason,
     )

@@ -9,7 +9,7 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -18,6 +18,7 @@ from lettaops.model.secrets import Secret
 from lettaops.model.text import clean
 
 DEFAULT_PROFILE: Final = "default"
+Colour = Literal["red", "yellow", "green", "blue", "magenta", "cyan"]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -39,6 +40,13 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         list[str] | None, msgspec.Meta(description="The only acts that are allowed, by name; all when absent")
     ] = None
     ascii: Annotated[bool, msgspec.Meta(description="Draw with ASCII characters only")] = False
+    colour: Annotated[
+        Colour | None,
+        msgspec.Meta(description="Colour of the profile's name in the title bar; red for production"),
+    ] = None
+    bell: Annotated[
+        bool, msgspec.Meta(description="Ring the terminal's bell when the deployment gets worse")
+    ] = False
 
 
 class Configuration(

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from lettaops.model.brief import brief
 from lettaops.model.engine import Container, ContainerStatus
 from lettaops.model.text import Safe, clean
 from lettaops.model.units import ago, size
@@ -76,7 +77,7 @@ def condition_of(container: Container, now: datetime) -> Condition:
             words = clean(f"{verb} {ago(state.finished_at, now)}: {exit_words(container)}")
             return Condition(running=False, stopped=clean_exit, failed=not clean_exit, words=words)
         case ContainerStatus.CREATED:
-            because = f": {state.error}" if state.error else ""
+            because = f": {brief(state.error)}" if state.error else ""
             return Condition(running=False, failed=bool(state.error), stopped=not state.error,
                              words=clean(f"was created and never started{because}"))  # fmt: skip
         case ContainerStatus.REMOVING:
@@ -94,7 +95,7 @@ def exit_words(container: Container) -> Safe:
     if state.oom_killed:
         limit = f" (limit {size(container.memory_limit_bytes)})" if container.memory_limit_bytes else ""
         return clean(f"exit {code}, out of memory{limit}")
-    why = state.error or _SIGNALS.get(code) or _COMMAND_FAULTS.get(code)
+    why = brief(state.error) or _SIGNALS.get(code) or _COMMAND_FAULTS.get(code)
     return clean(f"exit {code}, {why}" if why else f"exit {code}")
 
 
@@ -112,7 +113,7 @@ def _running(container: Container, now: datetime) -> Condition:
     health = state.health
     unhealthy = health is not None and health.status == "unhealthy" and health.failing_streak > 0
     if health is not None and unhealthy:
-        said = f", last said “{health.last_output[:120]}”" if health.last_output else ""
+        said = f", last said “{brief(health.last_output)}”" if health.last_output else ""
         notes.append(f"its healthcheck failed {health.failing_streak} times{said}")
     checking = health is not None and health.status == "starting"
     if checking:

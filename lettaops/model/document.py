@@ -5,6 +5,7 @@ types. A `Document` answers None, or an empty value, where a field isn't what wa
 cleans every text on the way.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -43,6 +44,16 @@ class Document:
         except (ValueError, OverflowError):  # NaN, infinity
             return None
 
+    def number(self, name: str) -> float | None:
+        """The field as a finite number; None when absent or none."""
+        value = self._fields.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        try:
+            return number if math.isfinite(number := float(value)) else None
+        except OverflowError:
+            return None
+
     def flag(self, name: str) -> bool:
         """Whether the field is true; anything else, absence too, is False."""
         return self._fields.get(name) is True
@@ -65,6 +76,16 @@ class Document:
         return (
             tuple(clean(item) for item in value if isinstance(item, str)) if isinstance(value, list) else ()
         )
+
+    def raw(self, name: str) -> str:
+        """The field's text as it is, for what is parsed or cut before it is cleaned; empty when absent."""
+        value = self._fields.get(name)
+        return value if isinstance(value, str) else ""
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """The whole numbers of a list field."""
+        value = self._fields.get(name)
+        return tuple(item for item in value if type(item) is int) if isinstance(value, list) else ()
 
     def raw_texts(self, name: str) -> tuple[str, ...]:
         """The texts of a list field as they are: for values that are wrapped or parsed next, never shown."""

@@ -128,14 +128,34 @@ class Environment:
         return f"Environment({', '.join(self._values)})"
 
 
-class Container(msgspec.Struct, frozen=True, kw_only=True):
-    """One container, from its inspect document."""
+class _Labelled(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container's name and labels say of it."""
 
     id: str
     name: Safe
+    labels: dict[Safe, Safe] = {}
+
+    @property
+    def project(self) -> Safe:
+        """Compose project, empty without one."""
+        return self.labels.get(Safe(PROJECT_LABEL), Safe())
+
+    @property
+    def service(self) -> Safe:
+        """Compose service; the container's name without one."""
+        return self.labels.get(Safe(SERVICE_LABEL)) or self.name
+
+    @property
+    def one_off(self) -> bool:
+        """Whether `compose run` made it: not part of the running stack."""
+        return self.labels.get(Safe(ONEOFF_LABEL), Safe()).lower() == "true"
+
+
+class Container(_Labelled, frozen=True, kw_only=True):
+    """One container, from its inspect document."""
+
     image: Safe = Safe()
     image_id: str = ""
-    labels: dict[Safe, Safe] = {}
     environment: Environment = Environment()
     command: tuple[Safe, ...] = ()
     hostname: Safe = Safe()
@@ -155,48 +175,20 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     has_healthcheck: bool = False
 
     @property
-    def project(self) -> Safe:
-        """Compose project, empty without one."""
-        return self.labels.get(Safe(PROJECT_LABEL), Safe())
-
-    @property
-    def service(self) -> Safe:
-        """Compose service; the container's name without one."""
-        return self.labels.get(Safe(SERVICE_LABEL)) or self.name
-
-    @property
-    def one_off(self) -> bool:
-        """Whether `compose run` made it: not part of the running stack."""
-        return self.labels.get(Safe(ONEOFF_LABEL), Safe()).lower() == "true"
-
-    @property
     def short_id(self) -> str:
         """The 12 digits that `docker ps` shows."""
         return self.id[:12]
 
 
-class ContainerSummary(msgspec.Struct, frozen=True, kw_only=True):
+class ContainerSummary(_Labelled, frozen=True, kw_only=True):
     """One row of the container list: enough to know that something changed."""
 
-    id: str
-    name: Safe
     image: Safe
     state: ContainerStatus
     status: Safe
     command: Safe = Safe()
-    labels: dict[Safe, Safe] = {}
     ports: tuple[int, ...] = ()
     created_at: datetime | None = None
-
-    @property
-    def project(self) -> Safe:
-        """Compose project, empty without one."""
-        return self.labels.get(Safe(PROJECT_LABEL), Safe())
-
-    @property
-    def service(self) -> Safe:
-        """Compose service; the container's name without one."""
-        return self.labels.get(Safe(SERVICE_LABEL)) or self.name
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

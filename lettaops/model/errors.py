@@ -105,3 +105,19 @@ class NotFound(ApiError):
 
 class Conflict(ApiError):
     """The state of the thing doesn't allow the act."""
+
+
+def explaining(errors: BaseExceptionGroup[LettaopsError]) -> LettaopsError:
+    """The error of a group that explains most: a refusal before a silence before anything else."""
+    flat: list[LettaopsError] = []
+    groups: list[BaseException] = list(errors.exceptions)
+    while groups:
+        each = groups.pop()
+        if isinstance(each, BaseExceptionGroup):
+            groups += each.exceptions
+        elif isinstance(each, LettaopsError):
+            flat.append(each)
+    return next(
+        (each for kind in (Denied, UsageError, Unreachable) for each in flat if isinstance(each, kind)),
+        flat[0],
+    )

@@ -7,7 +7,7 @@ stream is the bare output.
 
 from collections.abc import Iterable
 from struct import Struct
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ KEPT_BYTES: Final = 16 * 1024
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 
 Frame = tuple[int, bytes]
+L = TypeVar("L")
 
 _HEADER: Final = Struct(">II")
 _STREAM_WORDS: Final = {stream << 24: stream for stream in (STDIN, STDOUT, STDERR)}
@@ -186,8 +187,8 @@ class LineAssembler:
         return LogLine(stream, kept if lost else self._bare(kept), lost)
 
 
-class LogDecoder:
-    """A container's log: what a `LineAssembler` makes of a `FrameDecoder`'s frames.
+class LineDecoder(Generic[L]):
+    """A container's log: what a `LineAssembler` makes of a `FrameDecoder`'s frames, as values of some kind.
 
     Twice as fast as the two where each frame is one short line, which is nearly everywhere.
     """
@@ -195,7 +196,7 @@ class LogDecoder:
     __slots__ = ("_fast", "_frames", "_lines")
 
     def __init__(self, *, terminal: bool, timestamps: bool = False, limit: int = KEPT_BYTES) -> None:
-        self._fast = not terminal and limit >= _SHORT_LINE
+        self._fast = not terminal and limit >= SHORT_LINE
         self._frames = FrameDecoder(framed=not terminal)
         self._lines = LineAssembler(limit=limit, timestamps=timestamps, terminal=terminal)
 
@@ -204,13 +205,21 @@ class LogDecoder:
         """What the engine itself said in the stream; b"" for nothing."""
         return self._frames.engine_error
 
-    def feed(self, data: bytes) -> list[LogLine]:
+    def values_of(self, lines: list[LogLine]) -> list[L]:
+        """The values for some lines."""
+        raise NotImplementedError
+
+    def take_whole(self, data: bytes, values: list[L]) -> int:
+        """Append the values of the frames at the start that are one short line each; bytes taken."""
+        raise NotImplementedError
+
+    def feed(self, data: bytes) -> list[L]:
         """The lines that `data` completes. Raises `ProtocolError` after the lines before it were given."""
         if not self._fast:
-            return self._lines.feed(self._frames.feed(data))
+            return self.values_of(self._lines.feed(self._frames.feed(data)))
         data = self._frames.take_back() + data
-        lines: list[LogLine] = []
-        position = _take_whole_lines(data, lines) if self._lines.between_lines else 0
+        lines: list[L] = []
+        position = self.take_whole(data, lines) if self._lines.between_lines else 0
         if position < len(data):
             try:
                 frames = self._frames.feed(data[position:])
@@ -218,49 +227,58 @@ class LogDecoder:
                 if not lines:
                     raise
             else:
-                lines += self._lines.feed(frames)
+                lines += self.values_of(self._lines.feed(frames))
         return lines
 
-    def flush(self) -> list[LogLine]:
+    def flush(self) -> list[L]:
         """The lines that the end of the stream left without a line feed."""
-        return self._lines.flush()
+        return self.values_of(self._lines.flush())
 
     def end(self) -> None:
         """To be called at the end of the stream. Raises as `FrameDecoder.end`."""
         self._frames.end()
 
 
+class LogDecoder(LineDecoder[LogLine]):
+    """A container's log as `LogLine`."""
+
+    __slots__ = ()
+
+    def values_of(self, lines: list[LogLine]) -> list[LogLine]:
+        """The lines themselves."""
+        return lines
+
+    def take_whole(self, data: bytes, values: list[LogLine]) -> int:
+        """As for any `LineDecoder`."""
+        append, headers, position = values.append, HEADERS, 0
+        pieces = data.split(b"\n")
+        del pieces[-1]
+        for piece in pieces:
+            size = len(piece)
+            if size >= SHORT_LINE + 8:
+                break
+            out, err = headers[size]
+            if piece.startswith(out):
+                append(LogLine(STDOUT, piece[8:]))
+            elif piece.startswith(err):
+                append(LogLine(STDERR, piece[8:]))
+            else:
+                break
+            position += size + 1
+        return position
+
+
 def _headers_by_size() -> list[tuple[bytes, bytes]]:
-    # Index: bytes of a header and its line, the line feed apart. A piece of less than a header's
-    # 8 bytes can't begin with one, so the first entries never match.
+    # (of stdout, of stderr). Index: bytes of a header and its line, the line feed apart. A piece of less
+    # than a header's 8 bytes can't begin with one, so the first entries never match.
     return [
         (_HEADER.pack(STDOUT << 24, max(0, size - 7)), _HEADER.pack(STDERR << 24, max(0, size - 7)))
-        for size in range(_SHORT_LINE + 8)
+        for size in range(SHORT_LINE + 8)
     ]
 
 
-_SHORT_LINE: Final = 1024
-_HEADERS: Final = _headers_by_size()
-
-
-def _take_whole_lines(data: bytes, lines: list[LogLine]) -> int:
-    """Append the lines of the frames at the start that are one short line each; bytes taken."""
-    append, headers, position = lines.append, _HEADERS, 0
-    pieces = data.split(b"\n")
-    del pieces[-1]
-    for piece in pieces:
-        size = len(piece)
-        if size >= _SHORT_LINE + 8:
-            break
-        out, err = headers[size]
-        if piece.startswith(out):
-            append(LogLine(STDOUT, piece[8:]))
-        elif piece.startswith(err):
-            append(LogLine(STDERR, piece[8:]))
-        else:
-            break
-        position += size + 1
-    return position
+SHORT_LINE: Final = 1024  # a frame with one line of less than so many bytes is the rule
+HEADERS: Final = _headers_by_size()
 
 
 def _length_of_timestamp(payload: bytes) -> int:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from lettaops.model.brief import brief
 from lettaops.model.probe import Outcome, Probe
 from lettaops.model.stack import CACHE_PORT, DATABASE_PORT, Role
 from lettaops.model.text import Safe
@@ -63,13 +64,13 @@ def lost(probe: Probe) -> str:
 
 
 def quoted(detail: str) -> str:
-    """What was said, after a colon."""
-    return f": {detail}" if detail else ""
+    """What was said, after a colon; short, the whole of it is among the details."""
+    return f": {brief(detail)}" if detail else ""
 
 
 def aside(detail: str) -> str:
-    """What was said, in parentheses."""
-    return f" ({detail})" if detail else ""
+    """What was said, in parentheses; short."""
+    return f" ({brief(detail)})" if detail else ""
 
 
 def waited(probe: Probe) -> Safe:

@@ -107,6 +107,15 @@ class Redactor:
                 self._values.add(part)
                 self._pattern = None
 
+    @property
+    def count(self) -> int:
+        """How many values are struck; it only grows."""
+        return len(self._values)
+
+    def finds(self, text: str) -> bool:
+        """Whether a registered value stands in a text: much cheaper than `redact` where none does."""
+        return any(value in text for value in self._values)
+
     def redact(self, text: str) -> str:
         """The text with every known or recognisable secret replaced by `****`."""
         if self._values:
@@ -134,6 +143,16 @@ def _passwords_in(value: str) -> Iterable[str]:
 
 
 _redactor = Redactor()
+
+
+def known_secrets() -> int:
+    """How many values this process strikes: another number tells that texts must be looked at again."""
+    return _redactor.count
+
+
+def holds_known_secret(text: str) -> bool:
+    """Whether a value that this process strikes stands in a text."""
+    return _redactor.finds(text)
 
 
 def redact(text: str) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
+from lettaops.model.brief import brief
 from lettaops.model.probe import Answers
 from lettaops.model.rules import NOT_ASKED
 from lettaops.model.source import Link, SourceStatus
 from lettaops.model.stack import Role
 from lettaops.model.text import Safe, clean
 from lettaops.model.units import duration
-from lettaops.model.verdict import Judgement, Verdict
+from lettaops.model.verdict import Judgement, Verdict, names_of
 
 _ROOTS_FIRST: Final = (Role.DATABASE, Role.CACHE, Role.SERVER, Role.PROXY, Role.OTHER)
 
@@ -41,7 +42,7 @@ def sentence(
 def _engine(engine: SourceStatus, age: float | None) -> str:
     words = "refuses us" if engine.link is Link.DENIED else "doesn't answer"
     seen = f"container states are {duration(age)} old" if age is not None else "no container was seen yet"
-    return f"the engine {words} ({engine.reason or engine.link}); {seen}"
+    return f"the engine {words} ({brief(engine.reason) or engine.link}); {seen}"
 
 
 def _is_quiet(judgement: Judgement) -> bool:
@@ -64,12 +65,8 @@ def _clauses(told: Sequence[Judgement], all_of_them: Sequence[Judgement]) -> lis
 
 
 def _names(some: Sequence[Judgement], all_of_them: Sequence[Judgement]) -> list[Safe]:
-    """The services' names, or the containers' where a service has several."""
-    services = [each.member.name for each in all_of_them]
-    return [
-        each.member.container.name if services.count(each.member.name) > 1 else each.member.name
-        for each in some
-    ]
+    names = names_of(all_of_them)
+    return [names[each.member.container.id] for each in some]
 
 
 def _all_well(

@@ -27,10 +27,11 @@ _MAYBE_COMBINING = re.compile(
     r"\ua66f-\uabff\ufb1e\ufe20-\ufe2f\U000101fd-\U0001e94a]"
 )
 _FORBIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-# Invisible although their category is a letter's or a mark's: fillers that hide or shift text.
+# Invisible although their category is a letter's or a mark's, or this Python's Unicode doesn't know them yet:
+# fillers and format characters that hide or shift text.
 _INVISIBLE: Final = frozenset(
     (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x3164, 0xFFA0)
-).union(range(0xFFF0, 0xFFF9))
+).union(range(0xFFF0, 0xFFF9), range(0x13430, 0x13440), range(0xE0000, 0xE1000))
 
 
 class Safe(str):

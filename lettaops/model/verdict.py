@@ -1,10 +1,12 @@
 """The verdict about a service, and the one about a deployment, with the words for them."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
 
 from lettaops.model.probe import Probe
+from lettaops.model.signs import shown_names
 from lettaops.model.stack import Member
 from lettaops.model.text import Safe
 
@@ -51,3 +53,10 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     overall: Overall
     sentence: Safe
     judgements: tuple[Judgement, ...] = ()
+
+
+def names_of(judgements: Sequence[Judgement]) -> dict[str, Safe]:
+    """What each of all the containers of a stack is called, by its id."""
+    members = [each.member for each in judgements]
+    shown = shown_names([each.name for each in members], [each.container.name for each in members])
+    return dict(zip((each.container.id for each in members), shown, strict=True))

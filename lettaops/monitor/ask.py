@@ -2,20 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from lettaops.model.engine import Container
-from lettaops.model.errors import LettaopsError
+from lettaops.model.errors import LettaopsError, NotFound
 from lettaops.model.nginx import NGINX_FOLDER, configuration, host_for, server_blocks
+from lettaops.model.pguri import DatabaseAddress
 from lettaops.model.probe import Answers, Outcome, Probe, ServerProbe
 from lettaops.model.recognise import SERVER_PORT
 from lettaops.model.routes import Route, routes_to
 from lettaops.model.secrets import Secret
 from lettaops.model.stack import CACHE_PORT, DATABASE_PORT, Member, Role, Stack
 from lettaops.model.text import clean
-from lettaops.sources import postgres, psql, redis
+from lettaops.sources import psql, redis
+from lettaops.sources.daemon_thread import in_daemon_thread
 from lettaops.sources.engine import Engine
 from lettaops.sources.letta import LettaApi
+
+if TYPE_CHECKING:
+    from lettaops.sources.postgres import PostgresProbes
 
 PROBE_SECONDS: Final = 2.0
 _PROXY_PORTS: Final = (80, 8080, 443, 8283)
@@ -24,16 +30,43 @@ _STOCK_HOST: Final = "letta.localhost"  # server_name of the nginx.conf that Let
 
 
 class Asker:
-    """Asks the members of a stack. Keeps what was learnt on the way: the Host that each proxy wants."""
+    """Asks the members of a stack; use as an asynchronous context manager.
 
-    def __init__(self, engine: Engine, letta: LettaApi, *, password: Secret | None = None) -> None:
+    Keeps what makes the next round cheap: connections, and the Host that each proxy wants.
+    """
+
+    def __init__(self, engine: Engine, *, password: Secret | None = None) -> None:
         self._engine = engine
-        self._letta = letta
+        self._letta = LettaApi(timeout=PROBE_SECONDS)
         self._password = password
         self._hosts: dict[tuple[str, str], str] = {}
+        self._postgres: PostgresProbes | None = None
+        self._doubtful = False  # whether a server couldn't use its database the last time
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._letta.close()
+        if self._postgres is not None:
+            self._postgres.close()
 
     async def ask(self, stack: Stack) -> Answers:
         """The answers of all members that run. Takes `PROBE_SECONDS` at most, and a little. Never raises."""
+        await self._prepare(stack)
+        answers = await self._answers(stack)
+        deep = (each.database for each in answers.servers.values())
+        self._doubtful = any(probe is not None and not probe.ok for probe in deep)
+        return answers
+
+    async def _prepare(self, stack: Stack) -> None:
+        """Import what only databases need, before any question: our own work is no latency of a service."""
+        if self._postgres is None and stack.database.address is not None:
+            self._postgres = await in_daemon_thread(_postgres_probes)
+
+    async def _answers(self, stack: Stack) -> Answers:
         running = [each for each in stack.members if _may_answer(each.container)]
         servers: dict[str, ServerProbe] = {}
         proxies: dict[str, Probe] = {}
@@ -90,6 +123,8 @@ class Asker:
         if key not in self._hosts:
             try:
                 files = await self._engine.files(container.id, NGINX_FOLDER, timeout=PROBE_SECONDS / 2)
+            except NotFound:  # not an nginx
+                files = {}
             except LettaopsError:
                 return _STOCK_HOST
             blocks = server_blocks(configuration(files))
@@ -102,9 +137,7 @@ class Asker:
             return _unreached("its credentials aren't known: no LETTA_PG_URI names it")
         probe = await _first(
             self._routes(member.container, DATABASE_PORT),
-            lambda route: postgres.probe(
-                address, route.host, route.port, route=route.words, timeout=PROBE_SECONDS
-            ),
+            lambda route: self._select(address, route.host, route.port, route.words),
         )
         if probe.outcome is Outcome.UNREACHED:
             return await psql.probe(self._engine, member.container.id, address, timeout=PROBE_SECONDS)
@@ -114,7 +147,13 @@ class Asker:
         address = stack.database.address
         if address is not None:
             words = f"{host}:{address.port}"
-            into.append(await postgres.probe(address, host, address.port, route=words, timeout=PROBE_SECONDS))
+            into.append(await self._select(address, host, address.port, words))
+
+    async def _select(self, address: DatabaseAddress, host: str, port: int, route: str) -> Probe:
+        self._postgres = self._postgres or _postgres_probes()
+        return await self._postgres.probe(
+            address, host, port, route=route, timeout=PROBE_SECONDS, renew=self._doubtful
+        )
 
     async def _cache(self, member: Member) -> Probe:
         return await _first(
@@ -125,6 +164,12 @@ class Asker:
     def _routes(self, container: Container, port: int) -> tuple[Route, ...]:
         target = self._engine.target
         return routes_to(container, port, engine_host=target.host or "127.0.0.1", local=target.is_local)
+
+
+def _postgres_probes() -> "PostgresProbes":
+    from lettaops.sources.postgres import PostgresProbes
+
+    return PostgresProbes()
 
 
 def _may_answer(container: Container) -> bool:

@@ -1,6 +1,7 @@
 """All that is known about a deployment at one moment."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -14,11 +15,20 @@ from lettaops.model.timeline import Entry
 from lettaops.model.verdict import Assessment
 
 
+class LoadOrigin(StrEnum):
+    """Where the figures about a container come from."""
+
+    CONTROL_GROUP = "control group"
+    ENGINE = "engine"
+
+
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """What a container uses. CPU: 100 = one core. Memory in bytes without page cache.
 
     Rates in bytes a second over all networks. None: not known.
     """
+
+    origin: LoadOrigin = LoadOrigin.CONTROL_GROUP
 
     cpu_percent: float | None = None
     memory_bytes: int | None = None

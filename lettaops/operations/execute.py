@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from typing import Final, Protocol
 
 import msgspec
@@ -16,6 +16,9 @@ from lettaops.model.text import Safe, clean
 from lettaops.operations.audit import AuditLog, Operator
 from lettaops.operations.locks import lock
 from lettaops.operations.plan import SIGKILLS, Act, Plan, Step, so_already, state_words
+from lettaops.sources.engine import Engine
+from lettaops.sources.engine_acts import EngineActs
+from lettaops.sources.target import EngineTarget
 
 PROOF_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 10.0  # for one look: an engine at work on a container keeps it locked meanwhile
@@ -55,7 +58,7 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True):
     read_only_origin: str = ""
     allow: tuple[str, ...] | None = None
 
-    def check(self, act: Act) -> None:
+    def check(self, act: str) -> None:
         """Raises `Refused` when the act isn't allowed."""
         if self.read_only:
             raise Refused(
@@ -230,6 +233,16 @@ class Executor:
                 )
             await asyncio.sleep(pause)
             pause = min(0.25, pause * 2)
+
+
+@asynccontextmanager
+async def executor_on(
+    target: EngineTarget, *, permission: Permission, directory: StateDirectory, operator: Operator
+) -> AsyncIterator[Executor]:
+    """An executor of plans on an engine, with connections of its own."""
+    async with Engine(target) as engine:
+        acts = EngineActs(target)
+        yield Executor(engine, acts, permission=permission, directory=directory, operator=operator)
 
 
 def _after(act: Act, container: Container) -> Safe:

@@ -25,9 +25,8 @@ def lock(
 
     Raises `Locked` with the holder's name when another process has it, `Refused` when no lock can be made.
     """
-    path = f"locks/{hashlib.sha256(target.encode()).hexdigest()[:24]}.lock"
     try:
-        descriptor = directory.open(path, os.O_RDWR)
+        descriptor = directory.open(lock_file(target), os.O_RDWR)
     except OSError as error:
         raise Refused(
             f"no lock can be made in {directory.path}: {error.strerror}",
@@ -43,6 +42,11 @@ def lock(
         yield
     finally:
         os.close(descriptor)
+
+
+def lock_file(target: str) -> str:
+    """The lock file of a target, below the state directory."""
+    return f"locks/{hashlib.sha256(target.encode()).hexdigest()[:24]}.lock"
 
 
 def _sign(descriptor: int, operator: Operator, act: str) -> None:

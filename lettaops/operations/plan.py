@@ -1,6 +1,6 @@
 """What an act on services would do, before it is done. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -72,6 +72,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One container to act on, bound to the id that the operator saw.
 
     `grace_s`: seconds between its stop signal and SIGKILL. `changes`: False when it is so already.
+    `connections`: how many stand with it at the moment of the plan, None when that isn't known.
     """
 
     name: Safe
@@ -81,6 +82,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     state: ContainerStatus
     grace_s: int
     changes: bool = True
+    connections: int | None = None
     effects: tuple[Safe, ...] = ()
 
 
@@ -102,8 +104,9 @@ def make_plan(
     engine: Safe,
     grace_s: int | None = None,
     signal: str = "",
+    connections: Mapping[str, int] | None = None,
 ) -> Plan:
-    """Plan an act on the named services.
+    """Plan an act on the named services. `connections`: how many stand, by container id, where known.
 
     Raises `UsageError` for a name that is none, `Refused` for a state that doesn't allow the act.
     """
@@ -138,6 +141,7 @@ def make_plan(
                 state=member.container.state.status,
                 grace_s=member.container.stop_grace_s if grace_s is None else grace_s,
                 changes=not _so_already(act, member.container),
+                connections=(connections or {}).get(member.container.id),
                 effects=_effects(act, member, stack, members, signal),
             )
             for member in members
@@ -157,9 +161,22 @@ def plan_lines(action_title: str, plan: Plan) -> tuple[Safe, ...]:
                 f"    - SIGKILL {step.grace_s} s after its stop signal, when it hasn't ended by then"
             )
         lines += [f"    - {effect}" for effect in step.effects]
+        if cut := _cut_connections(plan, step):
+            lines.append(f"    - {cut}")
     if plan.signal:
         lines.append(f"  signal {plan.signal}")
     return tuple(clean(each) for each in lines)
+
+
+def _cut_connections(plan: Plan, step: Step) -> str:
+    """How many connections the act cuts; empty where it cuts none by itself."""
+    ends = plan.act in _GRACED or (plan.act is Act.KILL and plan.signal.upper() in SIGKILLS)
+    if not ends or not step.changes or step.state is not ContainerStatus.RUNNING:
+        return ""
+    if step.connections is None:
+        return "how many connections this cuts is not known here"
+    cut = step.connections
+    return f"{cut} open connection{' is' if cut == 1 else 's are'} cut" if cut else "no connection is open"
 
 
 def so_already(plan: Plan, step: Step) -> Safe:

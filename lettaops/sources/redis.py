@@ -6,19 +6,22 @@ import time
 
 from lettaops.model.probe import Outcome, Probe
 from lettaops.model.text import clean, clean_bytes
+from lettaops.sources.dial import dial
 
 
 async def probe(host: str, port: int, *, route: str, timeout: float = 2.0) -> Probe:
-    """PING, and the time until PONG. A server that wants a password is alive as well. Never raises."""
+    """PING, and the time from it to PONG. A server that wants a password is alive as well. Never raises."""
     started = time.monotonic()
     label = clean(route)
     try:
         async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_connection(host, port, limit=4096)
+            reader, writer = await asyncio.open_connection(sock=await dial(host, port), limit=4096)
             try:
+                asked = time.monotonic()
                 writer.write(b"PING\r\n")
                 await writer.drain()
                 line = await reader.readline()
+                latency = (time.monotonic() - asked) * 1000
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
@@ -34,9 +37,8 @@ async def probe(host: str, port: int, *, route: str, timeout: float = 2.0) -> Pr
             detail=clean(str(error), 160),
             route=label,
         )
-    elapsed = (time.monotonic() - started) * 1000
     if line.startswith((b"+PONG", b"-NOAUTH")):
-        return Probe(outcome=Outcome.OK, latency_ms=elapsed, route=label)
+        return Probe(outcome=Outcome.OK, latency_ms=latency, route=label)
     if line.startswith(b"-LOADING"):
         return Probe(outcome=Outcome.STARTING, detail=clean_bytes(line.strip()), route=label)
     if not line:

@@ -1,7 +1,4 @@
-"""Which Docker engine is meant: `--host`, `--context`, the environment, the current context, the default.
-
-One resolver for our own client and for docker-py, with the precedence of the docker command line.
-"""
+"""The address of the engine that is chosen, with its TLS: one for our own client and for docker-py."""
 
 import hashlib
 import ipaddress
@@ -18,15 +15,21 @@ import msgspec
 from lettaops.model.document import Document
 from lettaops.model.errors import Denied, Refused, UsageError
 from lettaops.model.text import Safe, clean
+from lettaops.sources.choice import (
+    CONFIGURATION_LIMIT,
+    DEFAULT_SOCKET,
+    UNREADABLE,
+    choose,
+    configuration_file,
+    configuration_folder,
+)
 
 if TYPE_CHECKING:
     from docker.tls import TLSConfig
 
-DEFAULT_SOCKET: Final = "/var/run/docker.sock"
 _PLAIN_PORT: Final = 2375
 _TLS_PORT: Final = 2376
 _CONTEXT_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]*")
-_CONTEXT_FILE_LIMIT: Final = 1024 * 1024
 
 
 class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +44,7 @@ class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
 class EngineTarget(msgspec.Struct, frozen=True, kw_only=True):
     """An engine's address. `path` is a unix socket's, `host` and `port` are a TCP address.
 
-    `name` is for the title bar, `origin` says where the choice came from: "--host",
-    "--context NAME", "DOCKER_HOST", "DOCKER_CONTEXT", "current context NAME" or "default".
+    `name` is for the title bar, `origin` says where the choice came from (see `choice.choose`).
     """
 
     kind: Literal["unix", "tcp"]
@@ -85,24 +87,22 @@ def resolve_target(
     for an unreadable configuration: guessing another engine would be worse. `Refused` for ssh://
     and for TCP without a checked certificate to another machine.
     """
-    found = _Surroundings(os.environ if environ is None else environ, home or Path.home())
+    environ = os.environ if environ is None else environ
+    home = home or Path.home()
     if host and context:
         raise UsageError(
             "--host and --context both name an engine",
             not_done="nothing was contacted",
             next_step="give only one of the two",
         )
-    if host:
-        return found.from_address(host, "--host")
-    if context:
-        return found.from_context(context, f"--context {context}")
-    if address := found.environ.get("DOCKER_HOST"):
-        return found.from_address(address, "DOCKER_HOST")
-    if name := found.environ.get("DOCKER_CONTEXT"):
-        return found.from_context(name, "DOCKER_CONTEXT")
-    if name := found.current_context():
-        return found.from_context(name, f"current context {name}")
-    return found.from_address(f"unix://{DEFAULT_SOCKET}", "default")
+    try:
+        chosen = choose(host, context, environ, home)
+    except UNREADABLE as error:
+        raise _unreadable(configuration_file(environ, home), error) from error
+    found = _Surroundings(environ, home)
+    if chosen.context:
+        return found.from_context(chosen.context, chosen.origin)
+    return found.from_address(chosen.address, chosen.origin)
 
 
 def docker_py_kwargs(target: EngineTarget) -> DockerPyArguments:
@@ -142,24 +142,15 @@ def is_loopback(host: str) -> bool:
 
 
 class _Surroundings:
-    """The environment variables and files that choose and describe engines."""
+    """The environment variables and files that describe engines."""
 
     def __init__(self, environ: Mapping[str, str], home: Path) -> None:
         self.environ = environ
         self._home = home
-        self._config = Path(environ.get("DOCKER_CONFIG") or home / ".docker")
-
-    def current_context(self) -> str:
-        """The name that `docker context use` wrote; "" for none."""
-        document = self._read(self._config / "config.json")
-        return document.text("currentContext") if document is not None else ""
+        self._config = configuration_folder(environ, home)
 
     def from_context(self, name: str, origin: str) -> EngineTarget:
-        """The engine of a context; `default` is what there is without contexts."""
-        if name == "default":
-            if address := self.environ.get("DOCKER_HOST"):
-                return self.from_address(address, f"{origin} (DOCKER_HOST)")
-            return self.from_address(f"unix://{DEFAULT_SOCKET}", origin)
+        """The engine of a context that somebody made."""
         folder = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
         meta = None
         if _CONTEXT_NAME.fullmatch(name):
@@ -227,15 +218,11 @@ class _Surroundings:
         """A JSON file of the docker command line; None when it isn't there."""
         try:
             with path.open("rb") as file:
-                value = msgspec.json.decode(file.read(_CONTEXT_FILE_LIMIT))
+                value = msgspec.json.decode(file.read(CONFIGURATION_LIMIT))
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError, RecursionError) as error:
-            raise UsageError(
-                f"{path} can't be read: {error}",
-                not_done="nothing was contacted: which engine is meant is not known",
-                next_step="mend the file, or name the engine with --host",
-            ) from error
+            raise _unreadable(path, error) from error
         return Document(value)
 
     def _unknown_context(self, name: str, origin: str) -> UsageError:
@@ -293,6 +280,14 @@ def _split(address: str, origin: str) -> SplitResult:
     except ValueError as error:
         raise _bad_address(address, origin, str(error)) from error
     return parts
+
+
+def _unreadable(path: Path, error: Exception) -> UsageError:
+    return UsageError(
+        f"{path} can't be read: {error}",
+        not_done="nothing was contacted: which engine is meant is not known",
+        next_step="mend the file, or name the engine with --host",
+    )
 
 
 def _bad_address(address: str, origin: str, why: str) -> UsageError:

@@ -49,6 +49,8 @@ class TerminalApp(App[None]):
 
     EXIT_DEADLINE: ClassVar[float] = 0.8
     """Seconds after `exit` by which the process has ended, whatever hangs."""
+    FIRST_FRAME_SECONDS: ClassVar[float] = 0.0
+    """Seconds that a first frame stands on at most while ours is ready, until that shows as much."""
 
     def __init__(
         self,

@@ -92,12 +92,13 @@ def capabilities(
 def neutralise(environ: MutableMapping[str, str]) -> None:
     """Take variables out of the environment that would break promises of ours.
 
-    Before Textual is imported. LINES and COLUMNS, exported by some shells, would freeze the size.
+    Before Textual is imported. LINES and COLUMNS, exported by some shells, would freeze the size;
+    by UNICODE_VERSION Rich would measure otherwise than `model.cells`.
     """
     for name in [each for each in environ if each == "TEXTUAL" or each.startswith("TEXTUAL_")]:
         if environ[name] not in _KEPT_TEXTUAL.get(name, ()):
             del environ[name]
-    for name in ("LINES", "COLUMNS"):
+    for name in ("LINES", "COLUMNS", "UNICODE_VERSION"):
         environ.pop(name, None)
 
 

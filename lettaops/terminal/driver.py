@@ -68,6 +68,8 @@ class OperatorDriver(LinuxDriver):
         self._waits = False
         self._last_flush = 0.0
         self._away = True  # suspended, or not started yet
+        self.standing = False  # the first frame stands, and its keys are taken, until `take_over`
+        self._patient = False  # until when is settled
         self._closing = Event()
         self._wake: tuple[int, int] | None = None
         self._reader: Thread | None = None
@@ -89,11 +91,14 @@ class OperatorDriver(LinuxDriver):
             self._grid = Grid(size.width, size.height)
         put_update(self._grid, update, colors, ascii=self._terminal_app.capabilities.ascii)
         self._cursor = cursor
+        if self.standing and not self._patient:
+            self._patient = True
+            self._loop.call_later(self._terminal_app.FIRST_FRAME_SECONDS, self.take_over)
 
     def flush(self) -> None:
         """Send what changed. Frames wait, and merge, while the terminal is behind or frames are rationed."""
         writer = self._writer
-        if writer is None or self.lost or self._waits:
+        if writer is None or self.lost or self._waits or self.standing:
             return
         wait = self._last_flush + self._terminal_app.capabilities.frame_interval - monotonic()
         if writer.pending > _BACKLOG:
@@ -135,7 +140,30 @@ class OperatorDriver(LinuxDriver):
             self._disable_mouse_support()
         self.mouse_taken = self._mouse = False
 
-    def _take_over(self) -> None:
+    def take_over(self) -> None:
+        """Put our own frame in the place of the first one, and read keys; nothing when that was done."""
+        if self.standing:
+            self.standing = False
+            self._take()
+            self.flush()
+
+    def _take(self) -> None:
+        self.held.end_keys()
+        self.held.enter(signals=False)
+        self._assume_first_frame()
+        if self.mouse_taken:
+            self._enable_mouse_support()
+        # Size reports in the stream (mode 2048) are not asked for: SIGWINCH does, and Textual
+        # would switch the mouse to pixels with them.
+        self.write("\x1b[?1004h\x1b[?2004h")
+        if not self.held.linux_console:
+            if not constants.DISABLE_KITTY_KEY:
+                self.write(f"\x1b[>{_KITTY_FLAGS}u")
+            if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":  # it prints the query's last letter
+                self.write("\x1b[?2026$p")
+        self._start_reader(self.held.typed())
+
+    def _assume_first_frame(self) -> None:
         """Go on from what the first frame drew, when the terminal's size is still the same."""
         self.forget()
         painted, self.held.painted = self.held.painted, None
@@ -157,28 +185,18 @@ class OperatorDriver(LinuxDriver):
     # Life
 
     def start_application_mode(self) -> None:
-        """Take the terminal, over from the first frame if there was one, and draw everything."""
+        """Take the terminal and draw everything; a first frame may stand until there is more to show."""
         if not self.held.in_foreground():  # `bg`: `fg` will continue us once more
             os.kill(os.getpid(), signal.SIGSTOP)
             return
-        self.held.enter(signals=False)
         self._size = self.held.size()
         self._writer = Writer(self.held.output_fd, lambda: self._from_thread(self._lose))
         self._waits = False
-        self._take_over()
         self._on_signal(signal.SIGWINCH, self._send_size)
         self._send_size()
-        if self.mouse_taken:
-            self._enable_mouse_support()
-        # Size reports in the stream (mode 2048) are not asked for: SIGWINCH does, and Textual
-        # would switch the mouse to pixels with them.
-        self.write("\x1b[?1004h\x1b[?2004h")
-        if not self.held.linux_console:
-            if not constants.DISABLE_KITTY_KEY:
-                self.write(f"\x1b[>{_KITTY_FLAGS}u")
-            if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":  # it prints the query's last letter
-                self.write("\x1b[?2026$p")
-        self._start_reader()
+        self.standing = self._terminal_app.FIRST_FRAME_SECONDS > 0 and self.held.painted is not None
+        if not self.standing:
+            self._take()
         self._away = False
         if self._must_signal_resume:
             self._must_signal_resume = False
@@ -191,6 +209,8 @@ class OperatorDriver(LinuxDriver):
 
     def disable_input(self) -> None:
         """Stop reading keys. May be called again."""
+        self.standing, self.held.painted = False, None
+        self.held.end_keys()
         reader, wake = self._reader, self._wake
         if reader is None or wake is None:
             return
@@ -237,6 +257,7 @@ class OperatorDriver(LinuxDriver):
         if self._away:
             self.resume_application_mode()
         elif self._writer is not None and self.held.in_foreground():
+            self.take_over()
             self.held.enter(signals=False, again=True)
             self.forget()
             self._send_size()
@@ -250,14 +271,18 @@ class OperatorDriver(LinuxDriver):
 
     # Input
 
-    def _start_reader(self) -> None:
+    def _start_reader(self, typed: bytes) -> None:
         self._closing.clear()
         self._wake = os.pipe()
-        self._reader = Thread(target=self._read, args=(self._wake[0],), name="lettaops-keys", daemon=True)
+        arguments = (self._wake[0], typed)
+        self._reader = Thread(target=self._read, args=arguments, name="lettaops-keys", daemon=True)
         self._reader.start()
 
-    def _read(self, wake: int) -> None:
-        """Turn what the terminal sends into messages until told to end. Runs in a thread."""
+    def _read(self, wake: int, typed: bytes) -> None:
+        """Turn what the terminal sends, after what was typed before, into messages until told to end.
+
+        Runs in a thread.
+        """
         decoder = getincrementaldecoder("utf-8")(errors="replace")
         parser = XTermParser()
         with selectors.SelectSelector() as selector:
@@ -265,15 +290,17 @@ class OperatorDriver(LinuxDriver):
             selector.register(wake, selectors.EVENT_READ)
             looks = 0  # after a key there may be a lone Escape to decide about; else sleep without waking up
             while not self._closing.is_set():
-                ready = {key.fd for key, _ in selector.select(constants.ESCAPE_DELAY if looks else None)}
+                wait = 0 if typed else constants.ESCAPE_DELAY if looks else None
+                ready = {key.fd for key, _ in selector.select(wait)}
                 if wake in ready:
                     return
                 try:
-                    data = os.read(self.fileno, 4096) if ready else None
+                    data = os.read(self.fileno, 4096) if ready and not typed else typed or None
                 except BlockingIOError:
                     continue
                 except OSError:
                     data = b""
+                typed = b""
                 if data == b"":  # end of file on a terminal: it was hung up
                     self._from_thread(self._lose)
                     return

@@ -8,33 +8,25 @@ states are the engine's, verdicts are `…` until services were asked. Imports a
 
 import os
 import signal
-from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from lettaops.model.cells import ELLIPSIS, cut, pad, to_ascii, width, wrap
+from lettaops.model.signs import CURSOR, Tone, shown_names, sign
 from lettaops.model.text import bare, clean
 from lettaops.terminal.capabilities import Capabilities
 from lettaops.terminal.first_look import Look, Seen
 from lettaops.terminal.held import HeldTerminal
 
-StyleName = Literal["plain", "title", "accent", "muted", "good", "warn", "bad"]
-Pens = dict[StyleName, str]
-# SGR parameters of the terminal's own colours; without colour only bold, dim and reverse are left.
+Pens = dict[Tone, str]
+# SGR parameters of the terminal's own colours; without colour only bold and dim are left.
 COLOR_PENS: Final[Pens] = {
-    "plain": "", "title": "1", "accent": "1;34", "muted": "90", "good": "32", "warn": "33", "bad": "31",
+    Tone.NORMAL: "", Tone.ACCENT: "1;34", Tone.MUTED: "90", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "31",
 }  # fmt: skip
 PLAIN_PENS: Final[Pens] = {
-    "plain": "", "title": "1", "accent": "1", "muted": "2", "good": "", "warn": "1", "bad": "1",
+    Tone.NORMAL: "", Tone.ACCENT: "1", Tone.MUTED: "2", Tone.GOOD: "", Tone.WARN: "1", Tone.BAD: "1",
 }  # fmt: skip
 _DEADLY: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
-_SYMBOLS: Final[dict[str, tuple[str, StyleName]]] = {
-    "running": ("●", "good"),
-    "created": ("○", "muted"),
-    "exited": ("○", "muted"),
-    "paused": ("▲", "warn"),
-    "restarting": ("▲", "warn"),
-    "dead": ("✕", "bad"),
-}
 _TITLES: Final = ("", "SERVICE", "VERDICT", "STATE")
 
 
@@ -42,19 +34,25 @@ class Span(NamedTuple):
     """A piece of a line."""
 
     text: str
-    style: StyleName = "plain"
+    tone: Tone = Tone.NORMAL
 
 
 Line = tuple[Span, ...]
+Row = list[tuple[str, str]]  # text, SGR parameters
 
 
 class FirstFrame(NamedTuple):
-    """A laid-out screen: lines from the top, and the footer's lines at the bottom. May be too long."""
+    """A laid-out screen: lines from the top, and the footer's lines at the bottom. May be too long.
+
+    `keys` are the ids of the containers that the last of `rows` show; the cursor is at one of them.
+    """
 
     title: Line
     sentence: tuple[Line, ...]
     rows: tuple[Line, ...]
     footer: tuple[Line, ...] = ()
+    keys: tuple[str, ...] = ()
+    cursor: int = 0
 
 
 def lay_out(target: str, seen: Look | None, columns: int) -> FirstFrame:
@@ -63,10 +61,11 @@ def lay_out(target: str, seen: Look | None, columns: int) -> FirstFrame:
     left = f" lettaops  {place}"
     gap = " " * max(1, columns - width(left) - 3)
     return FirstFrame(
-        title=(Span(" lettaops  ", "accent"), Span(place), Span(f"{gap}{ELLIPSIS} ", "muted")),
+        title=(Span(" lettaops  ", Tone.ACCENT), Span(place), Span(f"{gap}{ELLIPSIS} ", Tone.MUTED)),
         sentence=tuple((Span(line),) for line in wrap(_sentence(seen), max(20, columns))),
         rows=_table(seen.members) if seen is not None else (),
-        footer=((Span(" q", "accent"), Span(" quit", "muted")),),
+        footer=((Span(" q", Tone.ACCENT), Span(" quit", Tone.MUTED)),),
+        keys=tuple(each.id for each in seen.members) if seen is not None else (),
     )
 
 
@@ -81,42 +80,52 @@ def draw(frame: FirstFrame, capabilities: Capabilities, held: HeldTerminal | Non
     held.enter(signals=True)
     rows = painted(frame, capabilities)
     held.painted = (capabilities.columns, capabilities.rows, rows)
-    held.write(_bytes(rows, capabilities))
+    held.write(b"\x1b[m\x1b[H\x1b[2J" + sent(dict(enumerate(rows)), capabilities))
     return held
 
 
-def painted(frame: FirstFrame, capabilities: Capabilities) -> list[list[tuple[str, str]]]:
+def painted(frame: FirstFrame, capabilities: Capabilities) -> list[Row]:
     """The rows of the screen as (text, SGR parameters), each as wide as the terminal at most."""
     pens = COLOR_PENS if capabilities.color else PLAIN_PENS
     footer = frame.footer[: capabilities.rows - 1]
     room = capabilities.rows - len(footer)
-    upper: list[Line] = [frame.title, *frame.sentence, (), *frame.rows][:room]
+    table = list(frame.rows)
+    if frame.keys:
+        at = len(table) - len(frame.keys) + frame.cursor
+        table[at] = _chosen(table[at])
+    upper: list[Line] = [frame.title, *frame.sentence, (), *table][:room]
     lines = [*upper, *[()] * (room - len(upper)), *footer]
     return [_row(line, capabilities, pens) for line in lines]
 
 
-def _row(line: Sequence[Span], capabilities: Capabilities, pens: Pens) -> list[tuple[str, str]]:
-    row: list[tuple[str, str]] = []
+def _row(line: Sequence[Span], capabilities: Capabilities, pens: Pens) -> Row:
+    row: Row = []
     room = capabilities.columns
     for span in line:
         text = cut(bare(clean(span.text)), room)
         if text:
-            row.append((to_ascii(text) if capabilities.ascii else text, pens[span.style]))
+            row.append((to_ascii(text) if capabilities.ascii else text, pens[span.tone]))
             room -= width(text)
         if room <= 0:
             break
     return row
 
 
-def _bytes(rows: list[list[tuple[str, str]]], capabilities: Capabilities) -> bytes:
-    parts = ["\x1b[m\x1b[H\x1b[2J"]
-    for at, row in enumerate(rows[: capabilities.rows], 1):
-        if row:
-            parts.append(f"\x1b[{at}H")
-        for text, pen in row:
-            parts.append(f"\x1b[0;{pen}m{text}" if pen else f"\x1b[m{text}")
+def sent(rows: Mapping[int, Row], capabilities: Capabilities) -> bytes:
+    """The bytes that draw rows by their number from the top."""
+    parts = []
+    for at, row in rows.items():
+        if row and at < capabilities.rows:
+            parts.append(f"\x1b[{at + 1}H")
+            parts += [f"\x1b[0;{pen}m{text}" if pen else f"\x1b[m{text}" for text, pen in row]
     parts.append("\x1b[m")
     return "".join(parts).encode("ascii" if capabilities.ascii else "utf-8", "replace")
+
+
+def _chosen(line: Line) -> Line:
+    """A row of the table with the cursor in its first cell."""
+    first, *others = line
+    return (Span(CURSOR, Tone.ACCENT), first._replace(text=first.text[1:]), *others)
 
 
 def _guard(held: HeldTerminal) -> None:
@@ -152,20 +161,19 @@ def _count(number: int, what: str) -> str:
 def _table(members: Sequence[Seen]) -> tuple[Line, ...]:
     if not members:
         return ()
-    alike = [each.service for each in members]
-    names = [each.name if alike.count(each.service) > 1 else each.service for each in members]
+    names = shown_names([each.service for each in members], [each.name for each in members])
     widest = min(32, max(len(_TITLES[1]), *map(width, names)))
-    head: Line = (Span(f"   {pad(_TITLES[1], widest)}  {_TITLES[2]}  {_TITLES[3]}", "muted"),)
+    head: Line = (Span(f"   {pad(_TITLES[1], widest)}  {_TITLES[2]}  {_TITLES[3]}", Tone.MUTED),)
     rows: list[Line] = [head]
     for name, each in zip(names, members, strict=True):
-        symbol, style = _SYMBOLS.get(each.state, ("?", "muted"))
+        symbol, tone = sign(each.state)
         rows.append(
             (
-                Span(f" {symbol} ", style),
+                Span(f" {symbol} ", tone),
                 Span(pad(cut(name, widest), widest)),
-                Span(f"  {pad(ELLIPSIS, len(_TITLES[2]))}  ", "muted"),
-                Span(each.state or "?", "plain" if each.state == "running" else style),
-                Span(f"  {each.status}", "muted"),
+                Span(f"  {pad(ELLIPSIS, len(_TITLES[2]))}  ", Tone.MUTED),
+                Span(each.state or "?", Tone.NORMAL if each.state == "running" else tone),
+                Span(f"  {each.status}", Tone.MUTED),
             )
         )
     return tuple(rows)

@@ -1,14 +1,15 @@
 """The container list, asked for before anything slow is imported: one request, a short deadline, no retries.
 
 Whatever goes wrong, the answer is None: the dashboard asks properly a moment later, and says why.
-Imports the standard library, `model.text` and `model.recognise` only (msgspec takes 35 ms or more).
+Imports the standard library, `model.text`, `model.recognise` and `sources.choice` only (msgspec takes 35 ms
+or more).
 """
 
 import json
-import os
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from lettaops.model.recognise import (
@@ -21,9 +22,9 @@ from lettaops.model.recognise import (
     role_by_names,
 )
 from lettaops.model.text import Safe, clean
+from lettaops.sources.choice import UNREADABLE, choose
 
 DEADLINE: Final = 0.15  # seconds for connecting, asking and reading
-DEFAULT_SOCKET: Final = "/var/run/docker.sock"
 _MOST_BYTES: Final = 16 << 20
 _REQUEST: Final = b"GET /containers/json?all=1 HTTP/1.0\r\nHost: docker\r\n\r\n"
 
@@ -71,27 +72,17 @@ def look(path: str, project: str | None = None, *, deadline: float = DEADLINE) -
     return Look(clean(found[0].name), tuple(members), others=len(rows) - len(members))
 
 
-def engine_socket(host: str | None, context: str | None, environ: Mapping[str, str]) -> str | None:
-    """The local socket that the options and the environment mean; None when that takes more to find out.
-
-    The same precedence as `sources.target.resolve_target`, which decides in the end.
-    """
-    address = host or ("" if context else environ.get("DOCKER_HOST", ""))
-    if address:
-        path = address.removeprefix("unix://")
-        return path if path.startswith("/") else None
-    if context or environ.get("DOCKER_CONTEXT"):
+def engine_socket(
+    host: str | None, context: str | None, environ: Mapping[str, str], home: Path
+) -> str | None:
+    """The local socket that the options and the environment mean; None when that takes more to find out."""
+    if host and context:
         return None
-    folder = environ.get("DOCKER_CONFIG") or os.path.join(environ.get("HOME", "/"), ".docker")
     try:
-        with open(os.path.join(folder, "config.json"), "rb") as file:
-            document = json.loads(file.read(1 << 20))
-    except FileNotFoundError:
-        return DEFAULT_SOCKET
-    except (OSError, ValueError, RecursionError):
+        path = choose(host, context, environ, home).address.removeprefix("unix://")
+    except UNREADABLE:
         return None
-    current = document.get("currentContext") if isinstance(document, dict) else None
-    return DEFAULT_SOCKET if current in (None, "", "default") else None
+    return path if path.startswith("/") else None
 
 
 def _listed(path: str, until: float) -> list[Seen] | None:

@@ -9,7 +9,7 @@ import select
 import termios
 import time
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 _Attributes = list[int | list[bytes | int]]
 ENTER: Final = b"\x1b[?1049h\x1b[?25l\x1b[?7l"
@@ -24,6 +24,16 @@ _PATIENCE: Final = 0.15  # seconds; a terminal that takes nothing is left withou
 _LFLAG, _IFLAG, _CC = 3, 0, 6  # places in what `tcgetattr` gives
 
 
+class Keys(Protocol):
+    """Who reads the terminal until the driver does."""
+
+    def release(self) -> None:
+        """Stop soon."""
+
+    def end(self) -> bytes:
+        """Stop; what was read and not taken."""
+
+
 class HeldTerminal:
     """A terminal that is ours for a while. `leave` may be called from any thread, any number of times."""
 
@@ -34,6 +44,9 @@ class HeldTerminal:
         self.entered = False
         # What the first frame drew: columns, rows, and the rows as (text, SGR parameters).
         self.painted: tuple[int, int, list[list[tuple[str, str]]]] | None = None
+        self.keys: Keys | None = None
+        self.chosen: str | None = None  # the container that the first frame's cursor was moved to
+        self._typed = b""
         try:
             self.found: _Attributes | None = termios.tcgetattr(input_fd)
         except termios.error:
@@ -63,9 +76,24 @@ class HeldTerminal:
         if not self.entered:
             return
         self.entered = False
+        if self.keys is not None:
+            self.keys.release()
         self.write(LINUX_CONSOLE_LEAVE if self.linux_console else LEAVE)
         if self.found is not None:
             self._set(self.found)
+
+    def end_keys(self) -> str | None:
+        """Have the first frame read no more keys; the container that was chosen there, once."""
+        keys, self.keys = self.keys, None
+        if keys is not None:
+            self._typed += keys.end()
+        chosen, self.chosen = self.chosen, None
+        return chosen
+
+    def typed(self) -> bytes:
+        """What the first frame read and didn't take, once."""
+        typed, self._typed = self._typed, b""
+        return typed
 
     def write(self, data: bytes) -> bool:
         """Write to the terminal while it takes it; whether all of it went out. Doesn't raise."""

@@ -71,7 +71,8 @@ def arrange(
 
 
 def _passes(row: Row, chosen: Filter) -> bool:
-    return any(chosen.matches(row.text(at)) for at in range(len(row.cells)))
+    texts = row.search or map(row.text, range(len(row.cells)))
+    return any(map(chosen.matches, texts))
 
 
 def _sorted(rows: list[Row], key: Callable[[Row], Comparable | None], order: Order) -> list[Row]:

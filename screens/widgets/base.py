@@ -9,7 +9,6 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar, Final, NamedTuple
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -21,10 +20,14 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from lettaops.model.cells import to_ascii
+from lettaops.model.cells import fitting, to_ascii
+from lettaops.model.cells import width as cells_of
+from lettaops.model.signs import Tone
 from lettaops.model.text import Safe
+from lettaops.terminal.guard import Guarded
 
-from .glyphs import Tone, fitting, is_ascii
+from .glyphs import is_ascii
+from .sgr import rich_style
 
 STRIPS_KEPT: Final = 512
 _EIGHTHS: Final = 8  # parts of a cell a scrollbar can draw
@@ -109,7 +112,7 @@ class FromView(Message):
         return self.view
 
 
-class LineView(ScrollView, can_focus=False, inherit_bindings=False):
+class LineView(Guarded, ScrollView, can_focus=False, inherit_bindings=False):
     """The base of the three widgets. A widget implements `line`, `texts`, `visible_texts` and `item_text`.
 
     Text can be selected with the mouse; a selection that enters from another widget covers
@@ -223,11 +226,11 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         segments: list[Segment] = []
         left = width
         for piece in line.pieces:
-            text = piece.text if cell_len(piece.text) <= left else piece.text[: fitting(piece.text, left)]
+            text = piece.text[: fitting(piece.text, left)]
             if text:
                 segments.append(Segment(text, self._style(line.look, piece.look, piece.over)))
-                left -= cell_len(text)
-            if text != piece.text:
+                left -= cells_of(text)
+            if len(text) < len(piece.text):
                 break
         if left > 0:
             segments.append(Segment(" " * left, self._style(line.look, Tone.NORMAL.value, "")))
@@ -258,8 +261,12 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         if row in _WHOLE_ROW:
             style = self.get_component_rich_style(f"lines--{row}")
         else:
-            plain = look == Tone.NORMAL
-            style = self.rich_style if plain else self.get_component_rich_style(f"lines--{look}")
+            coloured = rich_style(look, ansi=self.app.native_ansi_color)
+            if coloured is not None:
+                style = self.rich_style + coloured
+            else:
+                plain = look == Tone.NORMAL
+                style = self.rich_style if plain else self.get_component_rich_style(f"lines--{look}")
             if row:
                 style += self.get_component_rich_style(f"lines--{row}", partial=True)
         if over == "hit":

@@ -5,16 +5,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
-from rich.cells import cell_len
-
+from lettaops.model.cells import cut, pad, width
+from lettaops.model.signs import Tone
 from lettaops.model.text import Safe
 from lettaops.model.units import UNKNOWN
 
 from .base import Line, LineView, Piece
-from .glyphs import EMPTY, Tone, cut, pad
+from .glyphs import EMPTY
 
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"
-ASCII_BLOCKS: Final = " _.-:=+*#"
 GAP: Final = "·"
 ASCII_GAP: Final = "?"
 _BRAILLE: Final = 0x2800
@@ -87,8 +86,12 @@ class StripChart(LineView):
     """A history that moves one column to the left with each value (with braille, every second one).
 
     Unknown values are gaps. With `ceiling` the scale is fixed, otherwise it is a round number
-    not below the largest value in sight. `show_last` and `show_ceiling` print the last value
-    and the top of the scale at the right; a chart of several rows has them below each other.
+    not below the largest value in sight and `least`, so that what is small doesn't look large.
+    `show_last` and `show_ceiling` print the last value and the top of the scale at the right;
+    a chart of several rows has them below each other.
+
+    `paged`: instead, values stand still and fill the width from the left; when it is full, its older half
+    goes. So a value costs one column, and everything only once in half a width.
     """
 
     def __init__(
@@ -96,12 +99,14 @@ class StripChart(LineView):
         *,
         title: Safe = EMPTY,
         ceiling: float | None = None,
+        least: float = 0.0,
         style: Literal["block", "braille"] = "block",
         tone: Tone = Tone.NORMAL,
         unit: Callable[[float | None], Safe] = plain,
         show_last: bool = True,
         show_ceiling: bool = False,
         label_width: int = 0,
+        paged: bool = False,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
@@ -109,12 +114,14 @@ class StripChart(LineView):
         super().__init__(name=name, id=id, classes=classes)
         self._title = title
         self._ceiling = ceiling
+        self._least = least
         self._kind = style
         self._tone = tone
         self._unit = unit
         self._show_last = show_last
         self._show_ceiling = show_ceiling
         self._label_width = label_width
+        self._paged = paged
         self._values: deque[float | None] = deque(maxlen=CAPACITY)
         self._pushed = 0
         self._stale = False
@@ -130,7 +137,7 @@ class StripChart(LineView):
         """The top of the scale as it is drawn."""
         if self._ceiling is not None:
             return self._ceiling
-        return nice_ceiling(max((value for value in self._seen() if value is not None), default=0.0))
+        return nice_ceiling(max(self._least, *(value for value in self._seen() if value is not None), 0.0))
 
     def push(self, value: float | None) -> None:
         """The next value; None when it isn't known. What isn't a number isn't known; below 0 is 0."""
@@ -143,16 +150,6 @@ class StripChart(LineView):
         self._pushed = 0
         for value in values:
             self._add(value)
-        self._redraw()
-
-    def set_title(self, title: Safe) -> None:
-        """Other words before the chart."""
-        self._title = title
-        self._redraw()
-
-    def set_tone(self, tone: Tone) -> None:
-        """Another colour."""
-        self._tone = tone
         self._redraw()
 
     def set_stale(self, stale: bool) -> None:
@@ -199,7 +196,7 @@ class StripChart(LineView):
         self.repaint_changed()
 
     def _chart_width(self) -> int:
-        title = cell_len(self._title) + 1 if self._title else 0
+        title = width(self._title) + 1 if self._title else 0
         label = self._label_width + 1 if self._label_width else 0
         return max(0, self.room - title - label)
 
@@ -210,7 +207,15 @@ class StripChart(LineView):
         """The values in sight; with braille the newest may be alone in its cell."""
         per = self._per_cell()
         count = self._chart_width() * per - (self._pushed % 2 if per == 2 else 0)
+        if self._paged:
+            count = self._on_page(self._chart_width(), per)
         return list(self._values)[-count:] if count > 0 else []
+
+    def _on_page(self, cells: int, per_cell: int) -> int:
+        """How many of the newest values stand on the page; full pages begin at each half."""
+        room, half = cells * per_cell, max(1, cells // 2) * per_cell
+        beyond = self._pushed - room
+        return self._pushed if beyond <= 0 else room - half + (beyond - 1) % half + 1
 
     def _labels(self, height: int) -> list[str]:
         top = self.glyphs(f"{self._unit(self.ceiling)}") if self._show_ceiling else ""
@@ -225,15 +230,16 @@ class StripChart(LineView):
             return []
         labels = self._labels(height)
         # The words grow but never shrink, so that the chart stays where it is.
-        self._label_width = max(self._label_width, *map(cell_len, labels))
-        width = self._chart_width()
+        self._label_width = max(self._label_width, *map(width, labels))
+        columns = self._chart_width()
         labels = self._labels(height)
         title = cut(self.glyphs(self._title), self.room, ellipsis=self.glyphs("…"))
-        lead = cell_len(title) + 1 if title else 0
+        lead = width(title) + 1 if title else 0
         rows: list[tuple[Piece, ...]] = []
-        for number, bars in enumerate(self._bars(width, height)):
+        for number, values in enumerate(self._bars(columns, height)):
             pieces = [Piece(pad(title if number == 0 else "", lead), "title")] if lead else []
-            pieces.append(Piece(bars.rjust(width), self._tone.value))
+            bars = values.ljust(columns) if self._paged else values.rjust(columns)
+            pieces.append(Piece(bars, self._tone.value))
             if self._label_width:
                 label = cut(labels[number], self._label_width, ellipsis=self.glyphs("…"))
                 pieces.append(Piece(f" {pad(label, self._label_width, right=True)}", "title"))
@@ -244,10 +250,9 @@ class StripChart(LineView):
         if not width:
             return [""] * height
         seen = self._seen()
-        if self.ascii:
-            return block_rows(seen, self.ceiling, height, ASCII_BLOCKS, ASCII_GAP)
-        if self._kind == "block":
-            return block_rows(seen, self.ceiling, height, BLOCKS, GAP)
+        if self.ascii or self._kind == "block":
+            gap = ASCII_GAP if self.ascii else GAP
+            return block_rows(seen, self.ceiling, height, self.glyphs(BLOCKS), gap)
         # Pairs are counted from the first value ever, so a value stays on its side of the cell.
         start = self._pushed - len(seen)
         if start % 2:

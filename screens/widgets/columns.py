@@ -6,13 +6,15 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 import msgspec
 from textual.cache import LRUCache
 
-from lettaops.model.cells import ELLIPSIS
+from lettaops.model.cells import ELLIPSIS, cut, pad
+from lettaops.model.signs import Tone
 from lettaops.model.text import Safe
 
 from .base import Piece
-from .glyphs import EMPTY, Tone, cut, pad
+from .glyphs import EMPTY
 
 GUTTER: Final = 1  # the cell for the cursor and the mark, left of the first column
+GAP: Final = 2  # cells between columns
 
 
 class Comparable(Protocol):
@@ -32,11 +34,13 @@ class Row(msgspec.Struct, frozen=True):
     """A row of a table: a key that stays the same, and one cell for each column.
 
     `spans`: a heading or a fold; its first cell covers all columns, the cursor passes over it.
+    `search`: the texts that a filter looks at, where they aren't the cells'.
     """
 
     key: str
     cells: tuple[Cell | Safe, ...]
     spans: bool = False
+    search: tuple[Safe, ...] = ()
 
     def text(self, column: int) -> Safe:
         """The text in a column; empty when the row has fewer."""
@@ -72,12 +76,12 @@ class Slot(NamedTuple):
     width: int
 
 
-def share(columns: Sequence[Column], width: int, gap: int) -> tuple[Slot, ...]:
+def share(columns: Sequence[Column], width: int) -> tuple[Slot, ...]:
     """The columns that are shown in a width, and where; the last one may be cut at the edge."""
     shown = list(range(len(columns)))
 
     def needed() -> int:
-        return GUTTER + sum(columns[at].width for at in shown) + gap * max(0, len(shown) - 1)
+        return GUTTER + sum(columns[at].width for at in shown) + GAP * max(0, len(shown) - 1)
 
     while needed() > width:
         droppable = [at for at in shown if columns[at].priority > 0]
@@ -96,16 +100,15 @@ def share(columns: Sequence[Column], width: int, gap: int) -> tuple[Slot, ...]:
         if cells <= 0:
             break
         slots.append(Slot(at, start, cells))
-        start += cells + gap
+        start += cells + GAP
     return tuple(slots)
 
 
 class Grid:
     """Columns in a width: how rows and the header read there. `glyphs` turns text into what can be drawn."""
 
-    def __init__(self, columns: Sequence[Column], gap: int, glyphs: Callable[[str], str]) -> None:
+    def __init__(self, columns: Sequence[Column], glyphs: Callable[[str], str]) -> None:
         self.columns = tuple(columns)
-        self._gap = gap
         self._glyphs = glyphs
         self._width = -1
         self._slots: tuple[Slot, ...] = ()
@@ -119,7 +122,7 @@ class Grid:
         """Shares out another width; nothing to do when it is the same."""
         if width != self._width:
             self._width = width
-            self._slots = share(self.columns, width, self._gap)
+            self._slots = share(self.columns, width)
             self._pieces.clear()
 
     def column_at(self, x: int) -> Column | None:
@@ -143,7 +146,7 @@ class Grid:
             if column.key == sorted_by:
                 # The arrow must be seen however narrow the column is.
                 title = cut(title, max(0, slot.width - 1)) + ("↓" if descending else "↑")
-            text += self._fitted(title, slot) + " " * self._gap
+            text += self._fitted(title, slot) + " " * GAP
         return (Piece(text, "header"),)
 
     def _cells(self, row: Row) -> tuple[Piece, ...]:
@@ -153,7 +156,7 @@ class Grid:
             cell = row.cells[slot.column] if slot.column < len(row.cells) else EMPTY
             tone = cell.tone if isinstance(cell, Cell) else Tone.NORMAL
             _append(pieces, before + self._fitted(row.text(slot.column), slot), tone.value)
-            before = " " * self._gap
+            before = " " * GAP
         return tuple(pieces) or (Piece(before),)
 
     def _span(self, row: Row) -> tuple[Piece, ...]:

@@ -5,13 +5,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from rich.cells import cell_len
-
-from lettaops.model.cells import to_ascii
+from lettaops.model.cells import cut, pad, to_ascii, width
+from lettaops.model.signs import Tone
 from lettaops.model.text import Safe
 
 from .base import Piece
-from .glyphs import Tone, cut, pad
 
 Clock = Callable[[float], Safe]
 
@@ -23,7 +21,7 @@ def _second(moment: int) -> str:
 
 def clock_time(moment: float) -> Safe:
     """A moment as the time of day here, in milliseconds: `12:04:01.221`."""
-    thousandths = int(moment * 1000)
+    thousandths = int(moment * 1000 + 0.001)  # a float is a little less than what it stands for
     return Safe(f"{_second(thousandths // 1000)}.{thousandths % 1000:03d}")
 
 
@@ -48,7 +46,7 @@ class Prefix(NamedTuple):
         found: list[str] = []
         if self.clock is not None:
             known = self.clock(0.0 if moment is None else moment)
-            found.append(known if moment is not None else pad("–", cell_len(known)))
+            found.append(known if moment is not None else pad("–", width(known)))
         if self.source_width:
             name = to_ascii(source) if ascii else source
             found.append(pad(cut(name, self.source_width), self.source_width))
@@ -61,4 +59,4 @@ DEFAULT_PREFIX = Prefix()
 
 @lru_cache(maxsize=16)
 def _cells(prefix: Prefix) -> int:
-    return sum(cell_len(piece.text) for piece in prefix.pieces(0.0, Safe("x"), ascii=True))
+    return sum(width(piece.text) for piece in prefix.pieces(0.0, Safe("x"), ascii=True))

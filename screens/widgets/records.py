@@ -1,41 +1,39 @@
 """A view of log lines or events: many records, few of them drawn."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.selection import Selection
 
+from lettaops.model.logs.select import Found
 from lettaops.model.text import Safe
 
 from .base import FromView, Line, Piece
 from .glyphs import EMPTY
 from .motion import LineList
 from .prefix import DEFAULT_PREFIX, Prefix
-from .record_lines import Predicate, RecordLines
+from .record_lines import RecordLines
 from .slices import Slices
-from .store import Record
+from .store import Record, RecordSource
 
-DEFAULT_LIMIT: Final = 32 * 1024 * 1024
 SIDE_STEP: Final = 8
 WHEEL_LINES: Final = 3
 
 
 class RecordView(LineList):
-    """Records in order of arrival, the newest last, held in at most `limit` bytes.
+    """The records of a source in their order, the newest last. Whoever fills the source calls `grow`.
 
     While it follows, the end stays in view. It stops with any upward scroll, a cursor or a
-    selection, and starts again with End or G; `unseen` counts what came meanwhile. `dropped`
-    counts records that are no longer held.
+    selection, and starts again with End or G; `unseen` counts what came meanwhile. Records of
+    several lines are folded: the first is shown, and how many more there are.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "side(-1)", "Left", show=False, id="records.left"),
         Binding("right", "side(1)", "Right", show=False, id="records.right"),
-        Binding("n", "seek(1)", "Next hit", show=False, id="records.next-hit"),
-        Binding("N", "seek(-1)", "Previous hit", show=False, id="records.previous-hit"),
+        Binding("o", "fold", "Unfold or fold a record", show=False, id="records.fold"),
     ]
 
     # Always a scrollbar: one that comes with the overflow would change where lines are wrapped.
@@ -55,6 +53,9 @@ class RecordView(LineList):
     class Filtered(FromView):
         """All records went through the filter (or were wrapped)."""
 
+    class CursorMoved(FromView):
+        """The current record is another."""
+
     class Sought(FromView):
         """A search ended; `found` tells whether there was a hit, `wrapped` whether past the end."""
 
@@ -71,8 +72,8 @@ class RecordView(LineList):
 
     def __init__(
         self,
+        source: RecordSource,
         *,
-        limit: int = DEFAULT_LIMIT,
         prefix: Prefix = DEFAULT_PREFIX,
         wrap: bool = False,
         empty: Safe = EMPTY,
@@ -81,7 +82,7 @@ class RecordView(LineList):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._held = RecordLines(limit, prefix, wrap=wrap, ascii=lambda: self.ascii)
+        self._held = RecordLines(source, prefix, wrap=wrap, ascii=lambda: self.ascii)
         self._slices = Slices(self, self._settle)
         self._empty = empty
         self._side = 0
@@ -100,14 +101,14 @@ class RecordView(LineList):
         return self._following
 
     @property
+    def seen_end(self) -> int:
+        """The number behind the newest record that was taken in."""
+        return self._held.index.end
+
+    @property
     def unseen(self) -> int:
         """Shown records that came since it stopped following."""
         return self._unseen
-
-    @property
-    def total(self) -> int:
-        """Records held."""
-        return len(self._held.store)
 
     @property
     def shown(self) -> int:
@@ -115,41 +116,28 @@ class RecordView(LineList):
         return self._held.index.records
 
     @property
-    def dropped(self) -> int:
-        """Records no longer held."""
-        return self._held.store.dropped
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes the records take."""
-        return self._held.store.bytes
-
-    @property
     def working(self) -> bool:
         """Whether a filter or wrapping still goes through the records."""
         return "index" in self._slices
 
     @property
-    def current(self) -> Record | None:
+    def current(self) -> int | None:
         """The record at the cursor, or else the last one shown."""
-        seq = self._current_seq()
-        return self._held.store.get(seq) if seq is not None else None
+        return self._cursor if self._cursor is not None else self._held.last
+
+    @property
+    def has_cursor(self) -> bool:
+        """Whether a record was chosen."""
+        return self._cursor is not None
 
     # What others set
 
-    def append(self, records: Sequence[Record]) -> None:
-        """Adds records behind the newest. Costs the records, and the rows that change if any is seen."""
-        shown = self._held.append(records)
+    def grow(self) -> None:
+        """Takes in what came into the source. Costs the records, and the rows that change if any is seen."""
+        shown = self._held.grow()
         if not self._following:
             self._unseen += shown
         self._forget_dropped()
-        self._settle()
-
-    def clear(self) -> None:
-        """Drops all records."""
-        self._held.store.clear()
-        self._forget_dropped()
-        self._unseen = 0
         self._settle()
 
     def follow(self) -> None:
@@ -159,10 +147,23 @@ class RecordView(LineList):
         self._set_following(True)
         self._settle()
 
-    def set_filter(self, predicate: Predicate | None) -> None:
-        """Shows only records the predicate is true of. Works in slices, from the newest; see `Filtered`."""
-        self._held.predicate = predicate
+    def set_empty(self, words: Safe) -> None:
+        """What stands there instead of records."""
+        if words != self._empty:
+            self._empty = words
+            if not self._held.index.lines:
+                self.repaint_changed()
+
+    def refilter(self) -> None:
+        """The source shows other records. Works in slices, from the newest; see `Filtered`."""
         self._reindex()
+
+    def redraw(self) -> None:
+        """The source draws the same records in another way, or marks something else in them."""
+        self._held.forget_drawn()
+        if self._held.wrap:
+            self._reindex()
+        self.repaint_changed()
 
     def set_wrap(self, wrap: bool) -> None:
         """Long records take several lines, instead of going on at the right."""
@@ -172,20 +173,55 @@ class RecordView(LineList):
 
     def set_prefix(self, prefix: Prefix) -> None:
         """Other columns before the text."""
+        if prefix == self._held.prefix:
+            return
         self._held.prefix = prefix
         if self._held.wrap:
             self._reindex()
         self.repaint_changed()
 
-    def set_search(self, pattern: re.Pattern[str] | None) -> None:
-        """Marks what the pattern finds in the texts; `seek` goes there."""
-        self._held.pattern = pattern
-        self.repaint_changed()
+    def seek(self, direction: int, search: Callable[[int], Iterator[Found | None]]) -> None:
+        """Puts the cursor on what a search finds from the place looked at; `Sought` tells the outcome.
 
-    def seek(self, direction: int) -> None:
-        """Puts the cursor on the next (1) or previous (-1) record with a hit; `Sought` tells the outcome."""
-        if self._held.pattern is not None:
-            self._slices.start("seek", self._seek_slices(self._held.pattern, direction))
+        A search gets the record it begins behind (1) or before (-1), and works in slices.
+        """
+        first, last = self.visible_texts()
+        if self._cursor is not None and first <= self._cursor <= last:
+            start = self._cursor
+        elif direction > 0:
+            start = last if self._following else first - 1
+        else:
+            start = last + 1 if self._following else first
+        self._slices.start("seek", self._seek_slices(search(start)))
+
+    def show_record(self, seq: int) -> None:
+        """Puts the cursor on a record, or the next one that is shown."""
+        index = self._held.index
+        found = index.at(min(index.place(seq), index.records - 1))
+        if found is not None:
+            self._put_cursor(found)
+
+    def show_characters(self, start: int, end: int) -> None:
+        """Scrolls sideways, no further than it must, until these characters of a first line are seen."""
+        lead = self._held.prefix.cells
+        if self._held.wrap:
+            return
+        side = max(self._side, min(lead + start, lead + end - self.room))
+        side = min(side, lead + start) if lead + start < side else side
+        if lead + end <= self.room:
+            side = 0
+        if side != self._side:
+            self._side = side
+            self.repaint_changed()
+
+    def is_unfolded(self, seq: int) -> bool:
+        """Whether all lines of a record are shown."""
+        return self._held.is_unfolded(seq)
+
+    def fold(self, seq: int, unfolded: bool) -> None:
+        """Show all lines of a record, or the first only."""
+        self._held.fold(seq, unfolded)
+        self._settle()
 
     # Keys and mouse
 
@@ -212,9 +248,9 @@ class RecordView(LineList):
 
     def activate(self) -> None:
         """Tells that the record at the cursor is opened."""
-        seq = self._current_seq()
+        seq = self.current
         if seq is not None:
-            self.post_message(self.Activated(self, seq, self._held.store.get(seq)))
+            self.post_message(self.Activated(self, seq, self._held.source.get(seq)))
 
     def wheel(self, direction: int) -> None:
         """Scrolls; the cursor stays on its record."""
@@ -235,9 +271,13 @@ class RecordView(LineList):
             self._side = side
             self.repaint_changed()
 
-    def action_seek(self, direction: int) -> None:
-        """Next and previous hit."""
-        self.seek(direction)
+    def action_fold(self) -> None:
+        """Unfold the current record, or fold it."""
+        seq = self.current
+        if seq is not None and self._held.source.get(seq).rest:
+            self._put_cursor(seq)
+            self.fold(seq, not self.is_unfolded(seq))
+            self._reveal(seq)
 
     def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
         """A wheel that turns sideways."""
@@ -262,7 +302,7 @@ class RecordView(LineList):
         found = self._held.index.locate(self.scroll_offset.y + y)
         if found is None:
             text = self.glyphs(self._empty) if y == 0 and not self._held.index.lines else ""
-            return Line((Piece(text, "muted"),) if text else (), y=self._held.store.end)
+            return Line((Piece(text, "muted"),) if text else (), y=self._held.source.end)
         seq, part = found
         pieces, start = self._held.draw(seq, part, self._side)
         cursor = seq == self._cursor
@@ -283,8 +323,8 @@ class RecordView(LineList):
 
     def item_text(self) -> Safe:
         """The current record, as it is drawn."""
-        record = self.current
-        return Safe(self._held.text(record)) if record is not None else EMPTY
+        seq = self.current
+        return Safe(self._held.text(seq)) if seq is not None else EMPTY
 
     def scrolled(self, lines: int) -> None:
         """Any upward scroll ends following; being pushed up against the end is none."""
@@ -307,9 +347,6 @@ class RecordView(LineList):
 
     # Inside
 
-    def _current_seq(self) -> int | None:
-        return self._cursor if self._cursor is not None else self._held.last
-
     def _set_following(self, following: bool) -> None:
         if following != self._following:
             self._following = following
@@ -320,11 +357,12 @@ class RecordView(LineList):
         self._set_following(False)
         self._reveal(seq)
         self.repaint_changed()
+        self.post_message(self.CursorMoved(self))
 
     def _reveal(self, seq: int) -> None:
         line = self._held.index.line_of(seq)
         top, height = self.scroll_offset.y, max(1, self.size.height)
-        behind = line + self._held.height(seq)
+        behind = self._held.index.line_of(seq + 1)
         if line < top:
             self.scroll_to_line(line)
         elif behind > top + height:
@@ -332,7 +370,7 @@ class RecordView(LineList):
 
     def _forget_dropped(self) -> None:
         self._shift -= self._held.forget_dropped()
-        if self._cursor is not None and self._cursor < self._held.store.first:
+        if self._cursor is not None and self._cursor < self._held.source.first:
             self._cursor = self._held.index.at(0)
 
     def _settle(self) -> None:
@@ -380,16 +418,11 @@ class RecordView(LineList):
             self._cursor = index.at(min(index.place(self._cursor), index.records - 1))
         self.post_message(self.Filtered(self))
 
-    def _seek_slices(self, pattern: re.Pattern[str], direction: int) -> Iterator[None]:
-        first, last = self.visible_texts()
-        if self._cursor is not None and first <= self._cursor <= last:
-            start = self._cursor
-        else:
-            start = last + 1 if self._following else first - 1
-        for hit in self._held.hits(pattern, start, direction):
-            if hit is not None:
-                self._put_cursor(hit[0])
-                self.post_message(self.Sought(self, True, hit[1]))
+    def _seek_slices(self, search: Iterator[Found | None]) -> Iterator[None]:
+        for found in search:
+            if found is not None:
+                self._put_cursor(found.seq)
+                self.post_message(self.Sought(self, True, found.wrapped))
                 return
             yield
         self.post_message(self.Sought(self, False, True))

@@ -23,6 +23,11 @@ class Slices:
     def __contains__(self, name: str) -> bool:
         return name in self._jobs
 
+    @property
+    def working(self) -> bool:
+        """Whether anything is left to do."""
+        return bool(self._jobs)
+
     def start(self, name: str, job: Iterator[None]) -> None:
         """Runs the first slice at once and the others later; all at once when the widget isn't mounted."""
         self._jobs[name] = job

@@ -7,17 +7,18 @@ from typing import ClassVar, Final
 from textual import events
 from textual.binding import Binding, BindingType
 
+from lettaops.model.signs import CURSOR, Tone
 from lettaops.model.text import Safe
 
 from .arrange import Filter, Order, arrange, parse_filter
 from .base import FromView, Line, Piece
 from .columns import GUTTER, Column, Grid, Row
-from .glyphs import EMPTY, Tone
+from .glyphs import EMPTY
 from .motion import LineList
 
 WHEEL_LINES: Final = 3
 MARK: Final = "✓"
-CURSOR: Final = "\u203a"
+HEAD: Final = 1  # the row with the titles
 
 
 class Table(LineList):
@@ -48,31 +49,18 @@ class Table(LineList):
             super().__init__(table)
             self.key = key
 
-    class MarksChanged(FromView):
-        """Other rows are marked than before."""
-
-        def __init__(self, table: "Table", marks: frozenset[str]) -> None:
-            super().__init__(table)
-            self.marks = marks
-
     def __init__(
         self,
         columns: Sequence[Column],
         *,
         empty: Safe = EMPTY,
-        header: bool = True,
-        markable: bool = True,
-        gap: int = 2,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._grid = Grid(columns, gap, self.glyphs)
+        self._grid = Grid(columns, self.glyphs)
         self._empty = empty
-        self._head = int(header)
-        self._markable = markable
-        self._gap = gap
         self._rows: tuple[Row, ...] = ()
         self._shown: list[Row] = []
         self._places: dict[str, int] = {}
@@ -80,7 +68,6 @@ class Table(LineList):
         self._marks: frozenset[str] = frozenset()
         self._order: Order | None = None
         self._filter: Filter | None = None
-        self._filter_error: Safe | None = None
         self._stale = False
 
     # What others see
@@ -99,11 +86,6 @@ class Table(LineList):
     def order(self) -> Order | None:
         """What the rows are sorted by; None is the order they came in."""
         return self._order
-
-    @property
-    def filter_error(self) -> Safe | None:
-        """Why the text last given isn't a filter; the one before it stays in force."""
-        return self._filter_error
 
     @property
     def shown_keys(self) -> list[str]:
@@ -129,7 +111,7 @@ class Table(LineList):
         """Other columns for the same rows; the order stays while its column does."""
         if tuple(columns) == self._grid.columns:
             return
-        self._grid = Grid(columns, self._gap, self.glyphs)
+        self._grid = Grid(columns, self.glyphs)
         if self._order and self._order.column not in {column.key for column in columns}:
             self._order = None
         self._arrange()
@@ -145,13 +127,16 @@ class Table(LineList):
         self.repaint_changed()
 
     def set_filter(self, text: Safe) -> Safe | None:
-        """Shows only rows with this text, or `/pattern/`, in a cell. Why it can't be a filter, or None."""
+        """Shows only rows with this text, or `/pattern/`, in a cell.
+
+        None, or why it can't be a filter; the one before it then stays in force.
+        """
         found = parse_filter(text)
-        self._filter_error = found if isinstance(found, Safe) else None
-        if not isinstance(found, Safe):
-            self._filter = found
-            self._arrange()
-        return self._filter_error
+        if isinstance(found, Safe):
+            return found
+        self._filter = found
+        self._arrange()
+        return None
 
     def sort_by(self, column: str | None, *, descending: bool = False) -> None:
         """Sorts by a column that can be sorted by; None for the order the rows came in."""
@@ -160,23 +145,16 @@ class Table(LineList):
         self._order = Order(column, descending) if column is not None else None
         self._arrange()
 
-    def move_cursor_to(self, key: str) -> bool:
-        """Puts the cursor on a row; False when it isn't shown or spans."""
-        at = self._places.get(key)
-        if at is None or self._shown[at].spans:
-            return False
-        self._put_cursor(at)
-        return True
-
     def clear_marks(self) -> None:
         """No row is marked."""
         self._set_marks(frozenset())
 
-    def set_marks(self, keys: Iterable[str]) -> None:
-        """Exactly these rows are marked; keys of no row are left out."""
-        self._set_marks(frozenset(keys) & {row.key for row in self._rows if not row.spans})
-
     # Keys and mouse
+
+    def select(self, key: str) -> None:
+        """Puts the cursor on the row with this key, if it is shown."""
+        if key in self._places:
+            self._put_cursor(self._places[key])
 
     def move(self, by: int) -> None:
         """Moves the cursor, over rows that span."""
@@ -199,7 +177,7 @@ class Table(LineList):
     @property
     def page(self) -> int:
         """Rows of a page."""
-        return max(1, self.size.height - self._head - 1)
+        return max(1, self.size.height - HEAD - 1)
 
     def activate(self) -> None:
         """Tells that the row at the cursor is opened."""
@@ -219,10 +197,10 @@ class Table(LineList):
 
     def clicked(self, x: int, y: int, event: events.Click) -> None:
         """A header sorts; a row takes the cursor, with ctrl its mark changes, a double click opens it."""
-        if y < self._head:
+        if y < HEAD:
             self._sort_click(self._grid.column_at(x))
             return
-        at = self.scroll_offset.y + y - self._head
+        at = self.scroll_offset.y + y - HEAD
         if at >= len(self._shown) or self._shown[at].spans:
             return
         self._put_cursor(at)
@@ -253,13 +231,13 @@ class Table(LineList):
 
     def line(self, y: int) -> Line:
         """A screen row: the header, a row, the text for no rows, or nothing."""
-        at = self.scroll_offset.y + y - self._head
+        at = self.scroll_offset.y + y - HEAD
         self._grid.fit(self.room)
-        if y < self._head:
+        if y < HEAD:
             order = self._order or Order("")
             return Line(self._grid.header(order.column, order.descending), "header", y=at + 1)
         if at >= len(self._shown):
-            if self._shown or y != self._head:
+            if self._shown or y != HEAD:
                 return Line((), y=at)
             return Line((Piece(" " * GUTTER + self.glyphs(self._empty), Tone.MUTED.value),), y=at)
         row = self._shown[at]
@@ -282,7 +260,7 @@ class Table(LineList):
     def visible_texts(self) -> tuple[int, int]:
         """The rows in the window."""
         top = self.scroll_offset.y
-        return top, min(len(self._shown), top + self.size.height - self._head) - 1
+        return top, min(len(self._shown), top + self.size.height - HEAD) - 1
 
     def item_text(self) -> Safe:
         """The marked rows, or the one at the cursor, all columns, separated by tabs."""
@@ -310,7 +288,7 @@ class Table(LineList):
         self._places = {row.key: at for at, row in enumerate(self._shown)}
         if cursor is None or cursor not in self._places:
             self._cursor = self._heir(before, place)
-        self.resize_content(len(self._shown) + self._head)
+        self.resize_content(len(self._shown) + HEAD)
         if cursor != self._cursor:
             self._reveal(self._place())
             self.post_message(self.Selected(self, self._cursor))
@@ -348,20 +326,18 @@ class Table(LineList):
 
     def _reveal(self, at: int) -> None:
         top = self.scroll_offset.y
-        height = max(1, self.size.height - self._head)
+        height = max(1, self.size.height - HEAD)
         if at < top:
             self.scroll_to_line(at)
         elif at >= top + height:
             self.scroll_to_line(at - height + 1)
 
     def _toggle(self, key: str) -> None:
-        if self._markable:
-            self._set_marks(self._marks ^ {key})
+        self._set_marks(self._marks ^ {key})
 
     def _set_marks(self, marks: frozenset[str]) -> None:
         if marks != self._marks:
             self._marks = marks
-            self.post_message(self.MarksChanged(self, marks))
             self.repaint_changed()
 
     def _sortable(self) -> dict[str, Column]:

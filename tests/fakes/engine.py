@@ -150,7 +150,7 @@ class FakeEngine:
 async def _read_request(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int
 ) -> Request:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("utf-8")
     first, *lines = head.split("\r\n")[:-2]
     method, target, http = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

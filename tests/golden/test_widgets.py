@@ -1,17 +1,18 @@
 """Each widget at three widths, with Unicode and with ASCII glyphs."""
 
 import re
+from collections.abc import Iterable
 
 import pytest
 
+from lettaops.model.signs import Tone
 from lettaops.model.text import Safe
 from lettaops.model.units import milliseconds
 from lettaops.screens.widgets.chart import StripChart
 from lettaops.screens.widgets.columns import Cell, Column, Row
-from lettaops.screens.widgets.glyphs import Tone
 from lettaops.screens.widgets.prefix import Prefix
 from lettaops.screens.widgets.records import RecordView
-from lettaops.screens.widgets.store import Record
+from lettaops.screens.widgets.store import Record, RecordList
 from lettaops.screens.widgets.table import Table
 from tests.golden.goldens import check, widget_lines
 from tests.pilot.apps import OneWidget
@@ -71,15 +72,26 @@ RECORDS = (
 )
 
 
+class Marking(RecordList):
+    """In which a word is looked for."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        super().__init__()
+        self.extend(records)
+
+    def marks(self, line: str) -> list[tuple[int, int]]:
+        return [found.span() for found in re.finditer("error", line, re.IGNORECASE)]
+
+
 @SIZES
 @GLYPHS
 @pytest.mark.parametrize("wrap", [False, True], ids=["cut", "wrap"])
 async def test_records(width: int, ascii: bool, wrap: bool) -> None:
     prefix = Prefix(clock=lambda moment: Safe(f"12:04:{moment:06.3f}"), source_width=6)
-    view = RecordView(prefix=prefix, wrap=wrap)
+    source = Marking(RECORDS)
+    view = RecordView(source, prefix=prefix, wrap=wrap)
     async with OneWidget(view, ascii=ascii).run_test(size=(width, 9)) as pilot:
-        view.append(RECORDS)
-        view.set_search(re.compile("error", re.IGNORECASE))
+        view.refilter()
         await pilot.press("up", "up", "up")
         check(
             name("records-wrapped" if wrap else "records", width, ascii),

@@ -1,8 +1,5 @@
 """What the pilot and golden tests of the widgets have in common."""
 
-import asyncio
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -79,14 +76,6 @@ class Repaints:
         """Counts from now on."""
         self.regions.clear()
         self.whole = 0
-
-
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Waits for a condition."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.005)
 
 
 def rows(widget: LineView) -> list[str]:

@@ -1,7 +1,7 @@
 """The dashboard on scripted snapshots: what the screens show must depend on nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,7 @@ import msgspec
 from lettaops.config.paths import StateDirectory
 from lettaops.dashboard import Dashboard
 from lettaops.model.assessment import assess
+from lettaops.model.engine import Container
 from lettaops.model.host import HostSample
 from lettaops.model.probe import Answers, Outcome
 from lettaops.model.source import Link, SourceStatus
@@ -40,14 +41,32 @@ TARGET: Final = EngineTarget(
 )
 
 
+HEALTH_RUNS: Final = (
+    (5, 0, "the first of six: engines keep five\n"),
+    (15, 0, "/var/run/postgresql:5432 - accepting connections\n"),
+    (25, 0, "/var/run/postgresql:5432 - accepting connections\n"),
+    (35, 2, "/var/run/postgresql:5432 - no response \x1b[31m(password=hunter2)\x1b[0m\nretried\r\n"),
+    (45, 0, "/var/run/postgresql:5432 - accepting connections\n"),
+    (55, 0, "/var/run/postgresql:5432 - accepting connections\n"),
+)
+
+
 class ScriptedDashboard(Dashboard):
     """Gives the snapshots it is told to, and remembers the plans it is to run."""
 
-    def __init__(self, folder: Path, first: Snapshot, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        first: Snapshot,
+        *,
+        read_only: bool = False,
+        profile_name: str = "default",
+        target: EngineTarget = TARGET,
+    ) -> None:
         super().__init__(
-            TARGET,
+            target,
             project=None,
-            profile="default",
+            profile=profile_name,
             password=None,
             permission=Permission(read_only=read_only),
             state=StateDirectory(path=folder / "state", shared=False),
@@ -55,6 +74,10 @@ class ScriptedDashboard(Dashboard):
         )
         self.plans: list[Plan] = []
         self.results: list[StepResult] = []
+        self.counted: dict[str, int] = {}
+        self.hold = asyncio.Event()  # what acts wait for
+        self.hold.set()
+        self.fault: Exception | None = None  # of acts and of looks at containers
         self._queue: asyncio.Queue[Snapshot] = asyncio.Queue()
         self._queue.put_nowait(first)
 
@@ -69,15 +92,35 @@ class ScriptedDashboard(Dashboard):
 
     async def inspected(self, container_id: str) -> dict[str, object]:
         config = {"Image": "letta/letta:latest", "Env": ["LETTA_DEBUG=True", f"LETTA_PG_URI={build.PG_URI}"]}
-        state = {"Status": "running", "OOMKilled": False, "Pid": 100}
+        if self.fault is not None:
+            raise self.fault
+        runs = [
+            {"Start": f"2026-11-22T11:59:{second:02}Z", "End": f"2026-11-22T11:59:{second + 1:02}Z",
+             "ExitCode": code, "Output": output}
+            for second, code, output in HEALTH_RUNS
+        ]  # fmt: skip
+        health = {"Status": "healthy", "Log": runs}
+        state = {"Status": "running", "OOMKilled": False, "Pid": 100, "Health": health}
         settings = {"Ports": {"8283/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8283"}]}}
         return {"Id": container_id, "Name": "/letta-letta_server-1", "State": state, "Config": config,
                 "NetworkSettings": settings}  # fmt: skip
 
     async def run(self, plan: Plan) -> AsyncIterator[StepResult]:
         self.plans.append(plan)
+        await self.hold.wait()
+        if self.fault is not None:
+            raise self.fault
         for result in self.results:
             yield result
+
+    def note(self, subject: Safe, words: Safe, weight: Weight) -> None:
+        if self.last is not None:
+            timeline = self.last.timeline
+            entry = Entry(at=build.NOW, subject=subject, words=words, weight=weight, number=len(timeline) + 1)
+            self.tell(msgspec.structs.replace(self.last, timeline=(*timeline, entry)))
+
+    def connections(self, containers: Iterable[Container]) -> Mapping[str, int]:
+        return {each.id: self.counted[each.id] for each in containers if each.id in self.counted}
 
 
 def snapshot(
@@ -122,7 +165,8 @@ def snapshot(
 
 def healthy() -> Snapshot:
     """All is well."""
-    containers = (build.proxy(), build.server(), build.database())
+    state = build.running(health=build.health("healthy"))
+    containers = (build.proxy(), build.server(), build.database(state=state, has_healthcheck=True))
     return snapshot(
         build.stack_of(*containers),
         _all_good(containers[0].id, containers[1].id, containers[2].id),

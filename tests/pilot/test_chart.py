@@ -135,3 +135,32 @@ async def test_every_line_is_as_wide_as_the_widget(
             strip = chart.render_line(y)
             assert cell_len(strip.text) == strip.cell_length == width
             assert not ascii or strip.text.isascii()
+
+
+async def test_a_paged_chart_stands_still_and_loses_its_older_half_when_it_is_full() -> None:
+    app = OneWidget(StripChart(ceiling=8, show_last=False, paged=True))
+    async with app.run_test(size=(6, 1)):
+        seen = []
+        for value in range(1, 12):
+            app.widget.push(value % 8 + 1)
+            seen.append(app.widget.render_line(0).text)
+        assert seen[:6] == ["▂     ", "▂▃    ", "▂▃▄   ", "▂▃▄▅  ", "▂▃▄▅▆ ", "▂▃▄▅▆▇"]
+        assert seen[6:9] == ["▅▆▇█  ", "▅▆▇█▁ ", "▅▆▇█▁▂"]
+        assert seen[9] == "█▁▂▃  "
+
+
+@given(values=st.lists(st.floats(0, 9), max_size=80), width=st.integers(2, 12), braille=st.booleans())
+@settings(max_examples=60, deadline=None)
+async def test_a_paged_chart_shows_the_newest_and_at_least_half_a_width(
+    values: list[float], width: int, braille: bool
+) -> None:
+    chart = StripChart(ceiling=9, show_last=False, paged=True, style="braille" if braille else "block")
+    app = OneWidget(chart)
+    async with app.run_test(size=(width, 1)):
+        for value in values:
+            chart.push(value)
+        per = 2 if braille else 1
+        assert len(chart.render_line(0).text) == width
+        seen = chart._seen()
+        assert seen == values[len(values) - len(seen) :]
+        assert len(seen) >= min(len(values), width // 2 * per)

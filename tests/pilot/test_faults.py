@@ -1,13 +1,14 @@
 """A fault in one part of the dashboard costs that part, says so, and heals: the rest lives on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
 import msgspec
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Static
 
 from lettaops.app import LettaOpsApp
@@ -15,7 +16,10 @@ from lettaops.dashboard import Dashboard
 from lettaops.model.source import Link, SourceStatus
 from lettaops.monitor.snapshot import Snapshot
 from lettaops.monitor.watch import StackWatch
+from lettaops.screens.detail import Detail
 from lettaops.screens.health import HealthScreen
+from lettaops.screens.help import HelpScreen
+from lettaops.screens.inspect_tree import InspectTree
 from lettaops.screens.widgets.table import Table
 from tests.pilot import dashboards
 from tests.pilot.dashboards import ScriptedDashboard
@@ -65,6 +69,68 @@ async def test_fault_of_a_screen_is_a_card_and_the_next_snapshot_heals_it(
         await until(pilot, lambda: "current values again" in activity(app))
         assert str(report) in activity(app)
         assert shows(app, "letta_db ended 40 s ago: exit 137, out of memory (limit 512 MiB)")
+        assert app._exception is None
+
+
+async def resized(app: LettaOpsApp, pilot: Pilot[None]) -> None:
+    await pilot.resize_terminal(190, 40)
+
+
+async def resumed(app: LettaOpsApp, pilot: Pilot[None]) -> None:
+    await pilot.press("question_mark")
+    await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+    await pilot.press("escape")
+
+
+def pressing(*keys: str) -> Callable[[LettaOpsApp, Pilot[None]], Awaitable[None]]:
+    async def press(_: LettaOpsApp, pilot: Pilot[None]) -> None:
+        await pilot.press(*keys)
+
+    return press
+
+
+@pytest.mark.parametrize(
+    ("part", "cause"),
+    [
+        ((HealthScreen, "_show_head"), resized),
+        ((HealthScreen, "apply"), resumed),
+        ((HealthScreen, "apply"), pressing("o")),
+        ((HealthScreen, "show_title"), pressing("f")),
+        ((HealthScreen, "_count"), pressing("slash", "x")),
+        ((HealthScreen, "_show_detail"), pressing("j")),
+        ((Detail, "choose"), pressing("d")),
+        ((Detail, "show"), pressing("v")),
+        ((InspectTree, "show_document"), pressing("i")),
+        ((Table, "move"), pressing("j")),
+        ((Table, "on_resize"), resized),
+        ((LettaOpsApp, "reveal"), pressing("V")),
+        ((LettaOpsApp, "act"), pressing("r")),
+        ((LettaOpsApp, "copy"), pressing("y")),
+        ((HelpScreen, "__init__"), pressing("question_mark")),
+    ],
+    ids=lambda each: each[1] if isinstance(each, tuple) else "",
+)
+async def test_fault_of_any_handler_is_the_same_card(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    part: tuple[type, str],
+    cause: Callable[[LettaOpsApp, Pilot[None]], Awaitable[None]],
+) -> None:
+    async with health(tmp_path, dashboards.healthy(), size=(200, 36)) as (app, dashboard, pilot):
+        with monkeypatch.context() as patch:
+            patch.setattr(*part, broken)
+            await cause(app, pilot)
+            await until(pilot, lambda: "this screen failed and shows old values: report in" in activity(app))
+            assert len(reports(tmp_path)) == 1
+        assert "hunter2" not in "\n".join(drawn(app))
+        await pilot.press("escape")
+        if app.current_screen is not None and app.current_screen.frozen:
+            await pilot.press("f")
+        dashboard.tell(dashboards.database_gone())
+        await until(pilot, lambda: "current values again" in activity(app))
+        assert shows(app, "✕ DOWN"), "the screen lives"
+        await pilot.press("end", "d")
+        await until(pilot, lambda: shows(app, "letta-letta_db-1"))
         assert app._exception is None
 
 

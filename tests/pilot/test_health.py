@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,9 +14,9 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from lettaops.actions import VIEWS
 from lettaops.app import LettaOpsApp
-from lettaops.model.errors import Exit
+from lettaops.config.profile import Profile
+from lettaops.model.errors import Denied, Exit, Refused, Unreachable
 from lettaops.model.text import Safe
 from lettaops.monitor.snapshot import Snapshot
 from lettaops.operations.execute import StepResult
@@ -23,20 +24,34 @@ from lettaops.operations.plan import Act
 from lettaops.screens.confirm import ConfirmScreen
 from lettaops.screens.help import HelpScreen
 from lettaops.screens.widgets.table import Table
+from lettaops.sources.target import EngineTarget
+from lettaops.terminal.capabilities import Capabilities
+from lettaops.terminal.clipboard import Copied
+from lettaops.views import Scope, views_of
 from tests.pilot import dashboards
 from tests.pilot.dashboards import ScriptedDashboard
 from tests.unit import build
 
+FUZZ_SECONDS = 5.0  # for each seed
 Running = tuple[LettaOpsApp, ScriptedDashboard, Pilot[None]]
 
 
 @asynccontextmanager
 async def health(
-    folder: Path, first: Snapshot, *, size: tuple[int, int] = (120, 36), read_only: bool = False
+    folder: Path,
+    first: Snapshot,
+    *,
+    size: tuple[int, int] = (120, 36),
+    profile: Profile | None = None,
+    capabilities: Capabilities | None = None,
+    clock: Callable[[], float] | None = None,
+    **options: Any,
 ) -> AsyncIterator[Running]:
-    dashboard = ScriptedDashboard(folder, first, read_only=read_only)
-    app = LettaOpsApp(dashboard)
-    async with app.run_test(size=size) as pilot:
+    """The dashboard on a script; `clock` is the charts', `options` are those of `ScriptedDashboard`."""
+    dashboard = ScriptedDashboard(folder, first, **options)
+    app = LettaOpsApp(dashboard, capabilities=capabilities, profile=profile)
+    app.trends.clock = clock or app.trends.clock
+    async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: shows(app, first.assessment.overall.upper()))
         yield app, dashboard, pilot
 
@@ -126,10 +141,7 @@ async def test_read_only_refuses_and_says_so(tmp_path: Path) -> None:
 
 async def test_result_of_a_failed_act_stays_on_the_screen(tmp_path: Path) -> None:
     async with health(tmp_path, dashboards.database_gone()) as (app, dashboard, pilot):
-        await pilot.press("end")
-        step = StepResult.__struct_fields__
-        assert "words" in step
-        await pilot.press("s")
+        await pilot.press("end", "s")
         await until(pilot, lambda: bool(dashboard.plans))
         dashboard.results = [
             StepResult(
@@ -195,8 +207,57 @@ async def test_details_mask_secrets_until_revealed(tmp_path: Path) -> None:
 async def test_facts_of_the_selected_service(tmp_path: Path) -> None:
     async with health(tmp_path, dashboards.healthy()) as (app, _, pilot):
         await pilot.press("j", "d")
-        await until(pilot, lambda: shows(app, "8283/tcp  published as 0.0.0.0:8283"))
+        await until(pilot, lambda: shows(app, "8283/tcp at 0.0.0.0:8283  http://localhost:8283/"))
         assert shows(app, "healthcheck   none")
+
+
+async def test_address_of_a_service_is_copied(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy()) as (app, _, pilot):
+        copied: list[str] = []
+        copy = app.copy
+
+        def noted(text: str) -> Copied:
+            copied.append(text)
+            return copy(text)
+
+        app.copy = noted  # type: ignore[method-assign]
+        await pilot.press("u", "j", "u")
+        assert copied == ["http://localhost:80/", "http://localhost:8283/"]
+        await until(pilot, lambda: shows(app, "http://localhost:8283/: "))
+        await pilot.press("end", "u")
+        await until(pilot, lambda: shows(app, "letta_db publishes no port that a browser could open"))
+        assert len(copied) == 2
+
+
+async def test_address_at_another_machine_is_its_host_name(tmp_path: Path) -> None:
+    far = EngineTarget(
+        kind="tcp", host="prod-7.example", port=2376, name=Safe("prod (tcp://prod-7.example:2376)"),
+        origin=Safe("--context prod"),
+    )  # fmt: skip
+    async with health(tmp_path, dashboards.healthy(), target=far) as (app, _, pilot):
+        await pilot.press("d")
+        await until(pilot, lambda: shows(app, "http://prod-7.example:80/ (u copies it)"))
+
+
+async def test_runs_of_the_healthcheck_are_shown_newest_first_and_clean(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy(), size=(120, 48)) as (app, _, pilot):
+        await pilot.press("end", "d")
+        await until(pilot, lambda: shows(app, "exit 2"))
+        text = [line.strip() for line in drawn(app)]
+        codes = [line.split("exit ")[1][:1] for line in text if "  exit " in line]
+        assert codes == ["0", "0", "2", "0", "0"]
+        assert shows(app, "no response (password=**** retried")
+        assert not shows(app, "hunter2")
+        assert not shows(app, "the first of six")
+
+
+async def test_engine_that_is_silent_about_a_healthcheck_is_no_fault(tmp_path: Path) -> None:
+    async with health(tmp_path, dashboards.healthy(), size=(120, 48)) as (app, dashboard, pilot):
+        dashboard.fault = Unreachable("the engine doesn't answer")
+        await pilot.press("end", "d")
+        await until(pilot, lambda: shows(app, "healthcheck   healthy"))
+        await pilot.pause()
+        assert not shows(app, "this screen failed")
 
 
 async def test_inspect_document_is_searched_and_masked(tmp_path: Path) -> None:
@@ -223,7 +284,7 @@ async def test_help_names_every_key(tmp_path: Path) -> None:
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         text = "\n".join(drawn(app))
-        for view in VIEWS:
+        for view in views_of(Scope.HEALTH):
             assert view.help.split(":")[0][:40] in text, view
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
@@ -259,22 +320,35 @@ async def test_equal_snapshot_repaints_nothing(tmp_path: Path) -> None:
         assert painted == []
 
 
+FAULTS = (
+    None,
+    Unreachable("the engine doesn't answer"),
+    Refused("the audit record can't be written"),
+    Denied("no permission to use the socket"),
+)
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_random_keys_never_break_it(tmp_path: Path, seed: int) -> None:
-    """Hundreds of presses while the backends fail and recover; an exception would fail the test."""
+    """More than a thousand presses while backends fail and recover; thousands where there is time."""
     dice = Random(seed)
-    named = "up down home end pageup pagedown enter escape space tab shift+tab ctrl+p left right backspace"
-    keys = [*"jkdeviVofrsKpmIy<>/1?nN[]", *named.split()]
+    named = "up down home end pageup pagedown enter escape space tab shift+tab left right backspace"
+    keys = [*"jkdeviVofrsKpmIyu<>/1nN[]-+" * 4, *named.split() * 4, "ctrl+p", "question_mark"]
     names = list(dashboards.STATES)
     async with health(tmp_path, dashboards.healthy(), size=(100, 30)) as (app, dashboard, pilot):
-        for _ in range(40):
-            for _ in range(12):
+        deadline = time.monotonic() + FUZZ_SECONDS
+        for pressed in range(0, 2000, 40):
+            for _ in range(40):
                 app.simulate_key(dice.choice(keys))
             await pilot.pause()
+            dashboard.fault = dice.choice(FAULTS)
             dashboard.tell(dashboards.STATES[dice.choice(names)]())
             if dice.random() < 0.2:
                 await pilot.resize_terminal(dice.randint(1, 200), dice.randint(1, 60))
+            if time.monotonic() > deadline and pressed >= 400:
+                break
         await asyncio.sleep(0)
         assert app.is_running
         assert app._exception is None
         assert app.screen_stack[0].query(Static)
+    assert not list((tmp_path / "state").glob("crash-*")), "no fault was caught either"

@@ -1,7 +1,6 @@
 import re
 from collections.abc import Iterable
 
-import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,34 +8,32 @@ from rich.cells import cell_len
 from textual.geometry import Offset
 from textual.selection import Selection
 
+from lettaops.model.logs.line import LogLine
+from lettaops.model.logs.pattern import Match
+from lettaops.model.logs.query import Include
+from lettaops.model.signs import Tone
 from lettaops.model.text import Safe, clean
-from lettaops.screens.widgets.glyphs import Tone
-from lettaops.screens.widgets.prefix import Prefix, clock_time
+from lettaops.screens.widgets.prefix import DEFAULT_PREFIX, Prefix, clock_time
 from lettaops.screens.widgets.records import RecordView
-from lettaops.screens.widgets.store import Record, RecordStore
-from tests.pilot.apps import OneWidget, Repaints, rows, scroll_down, until
-
-BARE = Prefix(clock=None)
-MIB = 1024 * 1024
-
-
-def record(text: str, source: str = "server", tone: Tone = Tone.NORMAL, time: float | None = 1.0) -> Record:
-    return Record(time, Safe(source), tone, clean(text))
-
-
-def numbered(count: int, start: int = 0) -> list[Record]:
-    return [record(f"line {number}") for number in range(start, start + count)]
+from lettaops.screens.widgets.store import Record, RecordList
+from tests.pilot.apps import OneWidget, Repaints, rows, scroll_down
+from tests.pilot.log_views import BARE, MIB, LogView, numbered, record
+from tests.waiting import until
 
 
 def view(
-    records: Iterable[Record] = (), *, prefix: Prefix = BARE, wrap: bool = False, limit: int = 32 * MIB
-) -> OneWidget[RecordView]:
-    widget = RecordView(prefix=prefix, wrap=wrap, limit=limit, empty=Safe("no records"))
+    records: Iterable[LogLine] = (), *, prefix: Prefix = BARE, wrap: bool = False, limit: int = 32 * MIB
+) -> OneWidget[LogView]:
+    widget = LogView(prefix=prefix, wrap=wrap, limit=limit)
     widget.append(list(records))
     return OneWidget(widget)
 
 
-def following(app: OneWidget[RecordView]) -> bool:
+def match(text: str) -> Match:
+    return Match(Safe(text), regex=True)
+
+
+def following(app: OneWidget[LogView]) -> bool:
     return app.widget.following
 
 
@@ -48,7 +45,7 @@ async def test_time_source_and_text() -> None:
             [
                 record("started", time=7.5),
                 record("服务器 down", source="nginx-proxy", time=None),
-                Record(None, Safe(""), Tone.MUTED, Safe("── letta_db restarted ──")),
+                record("── letta_db restarted ──", source="", time=None),
             ]
         )
         assert rows(app.widget) == [
@@ -128,9 +125,7 @@ async def test_keys_move_the_cursor(keys: list[str], expected: str) -> None:
     app = view(numbered(100))
     async with app.run_test(size=(40, 10)) as pilot:
         await pilot.press(*keys)
-        current = app.widget.current
-        assert current is not None
-        assert current.text == expected
+        assert app.widget.current_text == expected
         assert expected in rows(app.widget)
 
 
@@ -155,66 +150,16 @@ async def test_what_is_not_followed_stays_while_the_oldest_go() -> None:
             app.widget.append([record("y" * 50) for _ in range(100)])
         await pilot.pause()
         assert rows(app.widget) == seen
-        current = app.widget.current
-        assert current is not None
-        assert current.text == "here"
+        assert app.widget.current_text == "here"
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    batches=st.lists(st.lists(st.integers(0, 400), max_size=30), max_size=20),
-    limit=st.integers(4_000, 40_000),
-)
-def test_the_byte_bound(batches: list[list[int]], limit: int) -> None:
-    store = RecordStore(limit)
-    count = 0
-    for batch in batches:
-        store.append([record("x" * (length - 1) + "é" if length else "") for length in batch])
-        count += len(batch)
-        assert store.end == count
-        assert store.dropped == store.first
-        assert len(store) + store.dropped == count
-        assert store.bytes <= limit + limit // 8 + 2_000
-    newest = [length for batch in batches for length in batch][-len(store) :] if len(store) else []
-    assert [len(store.get(seq).text) for seq in range(store.first, store.end)] == newest
-
-
-def test_what_is_stored_comes_back() -> None:
-    store = RecordStore(MIB)
-    given_records = [
-        record("a", "db", Tone.BAD, None),
-        record("服务器 é́👍", "server", Tone.GOOD, 12.25),
-        record("", ""),
-    ]
-    store.append(given_records)
-    assert [store.get(seq) for seq in range(3)] == given_records
+def test_events_are_few_and_the_oldest_go() -> None:
+    events = RecordList(most=3)
+    events.extend(Record(1.0, Safe("db"), Tone.NORMAL, clean(f"event {number}")) for number in range(5))
+    assert (events.first, events.end) == (2, 5)
+    assert [events.get(seq).text for seq in range(2, 5)] == ["event 2", "event 3", "event 4"]
     with pytest.raises(IndexError):
-        store.get(3)
-    store.append([Record(None, Safe(""), Tone.NORMAL, Safe("two\nlines"))])
-    assert store.get(3).text == "two␊lines"
-
-
-def test_many_records_take_no_more_than_they_may() -> None:
-    process = psutil.Process()
-    before = process.memory_info().rss
-    widget = RecordView(limit=8 * MIB)
-    for start in range(0, 200_000, 2_000):
-        widget.append(numbered(2_000, start))
-    assert widget.total + widget.dropped == 200_000
-    assert widget.held_bytes <= 8 * MIB
-    assert process.memory_info().rss - before < 16 * MIB
-
-
-def test_a_million_short_records() -> None:
-    process = psutil.Process()
-    before = process.memory_info().rss
-    widget = RecordView(limit=64 * MIB)
-    same = [record("short line") for _ in range(20_000)]
-    for _ in range(50):
-        widget.append(same)
-    assert (widget.total, widget.dropped) == (1_000_000, 0)
-    assert widget.held_bytes < 32 * MIB
-    assert process.memory_info().rss - before < 48 * MIB
+        events.get(1)
 
 
 async def test_sideways() -> None:
@@ -287,7 +232,7 @@ async def test_a_hidden_view_is_not_painted() -> None:
 async def test_a_filter_works_in_slices_from_the_newest() -> None:
     app = view(numbered(60_000))
     async with app.run_test(size=(40, 10)) as pilot:
-        app.widget.set_filter(lambda one: one.text.endswith("7"))
+        app.widget.set_filter(Include(match("7$")))
         assert app.widget.working
         assert rows(app.widget)[-1] == "line 59997"
         app.widget.append(numbered(20, 60_000))
@@ -300,7 +245,7 @@ async def test_a_filter_works_in_slices_from_the_newest() -> None:
         assert app.told(RecordView.Filtered)
         app.widget.append(numbered(10, 60_020))
         assert app.widget.unseen == 1
-        app.widget.set_filter(None)
+        app.widget.set_filter()
         assert app.widget.shown == 60_030
 
 
@@ -310,16 +255,14 @@ async def test_a_filter_keeps_the_place() -> None:
         await pilot.press("home")
         for _ in range(100):
             app.widget.move(10)
-        current = app.widget.current
-        assert current is not None
-        assert current.text == "line 1000"
+        assert app.widget.current_text == "line 1000"
         row = rows(app.widget).index("line 1000")
-        app.widget.set_filter(lambda one: "0" in one.text)
+        app.widget.set_filter(Include(match("0")))
         await until(lambda: not app.widget.working)
         assert rows(app.widget).index("line 1000") == row
-        app.widget.set_filter(None)
+        app.widget.set_filter()
         assert rows(app.widget).index("line 1000") == row
-        app.widget.set_filter(lambda one: False)
+        app.widget.set_filter(Include(match("absent")))
         await until(lambda: not app.widget.working)
         assert rows(app.widget)[0] == "no records"
         assert app.widget.copy_text() == ""
@@ -328,25 +271,31 @@ async def test_a_filter_keeps_the_place() -> None:
 async def test_searching() -> None:
     app = view([*numbered(50), record("an ERROR here"), *numbered(50), record("ERROR error"), *numbered(50)])
     async with app.run_test(size=(40, 10)) as pilot:
-        await pilot.press("n")
+        app.widget.find(1)
+        await pilot.pause()
         assert app.told(RecordView.Sought) == []
-        app.widget.set_search(re.compile("error", re.IGNORECASE))
-        await pilot.press("N")
+        app.widget.set_search(match("error"))
+        app.widget.find(-1)
+        await pilot.pause()
         assert "ERROR error" in rows(app.widget)
         y = rows(app.widget).index("ERROR error")
         marked = [
             segment.text for segment in app.widget.render_line(y) if segment.style and segment.style.reverse
         ]
         assert marked == ["ERROR", "error"]
-        await pilot.press("N")
+        app.widget.find(-1)
+        await pilot.pause()
         assert "an ERROR here" in rows(app.widget)
-        await pilot.press("N")
+        app.widget.find(-1)
+        await pilot.pause()
         assert app.told(RecordView.Sought)[-1].wrapped
         assert "ERROR error" in rows(app.widget)
-        await pilot.press("n")
+        app.widget.find(1)
+        await pilot.pause()
         assert "an ERROR here" in rows(app.widget)
-        app.widget.set_search(re.compile("absent"))
-        await pilot.press("n")
+        app.widget.set_search(match("absent"))
+        app.widget.find(1)
+        await pilot.pause()
         await until(lambda: not app.told(RecordView.Sought)[-1].found)
 
 
@@ -378,15 +327,41 @@ async def test_selecting_in_a_wrapped_record_with_wide_characters() -> None:
         assert app.screen.get_selected_text() == "务器012345"
 
 
-async def test_clearing() -> None:
-    app = view(numbered(100))
-    async with app.run_test(size=(40, 5)) as pilot:
-        await pilot.press("up")
-        app.widget.clear()
-        assert (app.widget.total, app.widget.dropped) == (0, 100)
-        assert rows(app.widget)[0] == "no records"
-        app.widget.append(numbered(3))
-        assert rows(app.widget)[:3] == ["line 0", "line 1", "line 2"]
+async def test_a_record_of_several_lines_folds() -> None:
+    lines = "\n".join(["Traceback", *(f"  line {number}" for number in range(12)), "ValueError"])
+    app = view([record("before"), record(lines), *numbered(3)])
+    async with app.run_test(size=(40, 8)) as pilot:
+        assert rows(app.widget)[:3] == ["before", "Traceback  [+13 lines]", "line 0"]
+        await pilot.press("g", "down", "o")
+        assert rows(app.widget)[:2] == ["Traceback", "    line 0"]
+        await pilot.press("down")
+        assert rows(app.widget)[-3:] == ["    line 11", "  ValueError", "line 0"]
+        await pilot.press("up", "o")
+        assert "Traceback  [+13 lines]" in rows(app.widget)
+        await pilot.press("G")
+        assert rows(app.widget)[-1] == "" or rows(app.widget)[4] == "line 2"
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+async def test_an_unfolded_record_stays_so_in_a_filter_and_until_it_is_dropped(wrap: bool) -> None:
+    app = view(
+        [record("keep\nsecond line\nthird"), record("other"), record("keep too")], wrap=wrap, limit=40_000
+    )
+    async with app.run_test(size=(12, 8)) as pilot:
+        await until(lambda: not app.widget.working)
+        await pilot.press("g", "o")
+        folded_out = ["keep", "  second li", "ne", "  third"] if wrap else ["keep", "  second li", "  third"]
+        assert rows(app.widget)[: len(folded_out) + 1] == [*folded_out, "other"]
+        app.widget.set_filter(Include(match("keep")))
+        await until(lambda: not app.widget.working)
+        assert rows(app.widget)[: len(folded_out) + 1] == [*folded_out, "keep too"]
+        app.widget.set_filter()
+        await until(lambda: not app.widget.working)
+        while not app.widget.dropped:
+            app.widget.append(numbered(500))
+        await pilot.press("home")
+        assert app.widget.current_text is not None
+        assert app.widget.current_text.startswith("line ")
 
 
 TEXTS = st.lists(
@@ -401,10 +376,10 @@ TEXTS = st.lists(
 async def test_every_line_is_as_wide_as_the_widget(
     width: int, texts: list[Safe], wrap: bool, ascii: bool, side: int
 ) -> None:
-    widget = RecordView(wrap=wrap)
+    widget = LogView(wrap=wrap, prefix=DEFAULT_PREFIX)
     app = OneWidget(widget, ascii=ascii)
     async with app.run_test(size=(width, 10)) as pilot:
-        widget.append([Record(1.0, Safe("x"), Tone.NORMAL, text) for text in texts])
+        widget.append([record(text, "x") for text in texts])
         await pilot.press("home", *["right"] * side)
         for y in range(10):
             strip = widget.render_line(y)
@@ -412,4 +387,4 @@ async def test_every_line_is_as_wide_as_the_widget(
             assert not ascii or strip.text.isascii()
         if wrap and not ascii:
             drawn = "".join(widget.line(y).text for y in range(widget._held.index.lines))
-            assert drawn == "".join(widget._held.text(Record(1.0, Safe("x"), Tone.NORMAL, t)) for t in texts)
+            assert drawn == "".join(map(widget._held.text, range(len(texts))))

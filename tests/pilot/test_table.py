@@ -9,12 +9,13 @@ from textual.geometry import Offset
 from textual.selection import Selection
 
 from lettaops.model.cells import to_ascii
+from lettaops.model.signs import Tone
 from lettaops.model.text import Safe, clean
 from lettaops.screens.widgets.arrange import Filter, Order, arrange, parse_filter
 from lettaops.screens.widgets.columns import Cell, Column, Grid, Row, share
-from lettaops.screens.widgets.glyphs import Tone
 from lettaops.screens.widgets.table import Table
-from tests.pilot.apps import OneWidget, Repaints, rows, scroll_down, until
+from tests.pilot.apps import OneWidget, Repaints, rows, scroll_down
+from tests.waiting import until
 
 USED = {"a": 3.0, "b": 1.0, "c": None, "d": 20.0}
 COLUMNS = (
@@ -39,8 +40,8 @@ def numbered(count: int) -> list[Row]:
     return [row(f"{number:05}") for number in range(count)]
 
 
-def table(rows: Sequence[Row] = FOUR, *, markable: bool = True) -> OneWidget[Table]:
-    widget = Table(COLUMNS, empty=Safe("nothing here"), markable=markable)
+def table(rows: Sequence[Row] = FOUR) -> OneWidget[Table]:
+    widget = Table(COLUMNS, empty=Safe("nothing here"))
     widget.set_rows(rows)
     return OneWidget(widget)
 
@@ -96,7 +97,6 @@ async def test_the_cursor_passes_over_rows_that_span() -> None:
         assert cursor(app) == "b"
         await pilot.press("down", "end")
         assert cursor(app) == "b"
-        assert not app.widget.move_cursor_to("f")
         await pilot.click(offset=Offset(3, 5))
         assert cursor(app) == "b"
         assert rows(app.widget)[5] == " + 14 (o)"
@@ -143,9 +143,9 @@ async def test_marks_survive_updates_and_end_with_their_row() -> None:
         assert app.widget.marks == {"c"}
         assert cursor(app) == "b"
         await pilot.press("space")
+        assert app.widget.marks == {"b", "c"}
         app.widget.clear_marks()
-        told = [set(message.marks) for message in app.told(Table.MarksChanged)]
-        assert told == [{"a"}, {"a", "c"}, {"c"}, {"b", "c"}, set()]
+        assert app.widget.marks == set()
 
 
 async def test_ctrl_click_marks() -> None:
@@ -154,13 +154,6 @@ async def test_ctrl_click_marks() -> None:
         await pilot.click(offset=Offset(3, 3), control=True)
         assert app.widget.marks == {"c"}
         assert cursor(app) == "c"
-
-
-async def test_rows_that_cannot_be_marked() -> None:
-    app = table(markable=False)
-    async with app.run_test(size=(40, 8)) as pilot:
-        await pilot.press("space")
-        assert app.widget.marks == set()
 
 
 async def test_only_changed_rows_are_repainted() -> None:
@@ -199,7 +192,7 @@ async def test_rows_out_of_sight_are_not_repainted() -> None:
 async def test_the_cursor_stays_on_its_row_and_in_view() -> None:
     app = table(numbered(100))
     async with app.run_test(size=(40, 11)) as pilot:
-        app.widget.move_cursor_to("00050")
+        app.widget.move(50)
         assert rows(app.widget)[10].startswith("›name 00050")
         app.widget.set_rows([row("x"), *numbered(100)])
         assert cursor(app) == "00050"
@@ -255,9 +248,7 @@ async def test_the_filter_is_live_and_survives_updates() -> None:
         app.widget.set_filter(Safe("/^t.o$/"))
         assert app.widget.shown_keys == ["b"]
         assert cursor(app) == "b"
-        error = app.widget.set_filter(Safe("/t("))
-        assert error
-        assert error == app.widget.filter_error
+        assert app.widget.set_filter(Safe("/t("))
         assert app.widget.shown_keys == ["b"]
         app.widget.set_rows([row("z", "two"), *FOUR])
         assert app.widget.shown_keys == ["z", "b"]
@@ -405,9 +396,9 @@ def test_every_row_fits(
         )
         for at, cells in enumerate(minimum)
     ]  # fmt: skip
-    grid = Grid(columns, 2, to_ascii if ascii else str)
+    grid = Grid(columns, to_ascii if ascii else str)
     grid.fit(width)
-    slots = share(columns, width, 2)
+    slots = share(columns, width)
     edge = slots[-1].start + slots[-1].width if slots else 1
     for number, cells in enumerate(texts):
         drawn = "".join(piece.text for piece in grid.pieces(Row(str(number), tuple(cells))))

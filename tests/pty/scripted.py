@@ -7,9 +7,7 @@ rings: the bell is in the stream of bytes, so what lies between two bells is wha
 import asyncio
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Final
-from unittest import mock
 
 import msgspec
 from textual.binding import Binding
@@ -19,12 +17,13 @@ from lettaops.app import LettaOpsApp
 from lettaops.model.assessment import assess
 from lettaops.model.probe import Answers
 from lettaops.monitor.snapshot import Load, Snapshot
-from tests.pilot.dashboards import ScriptedDashboard, healthy
+from lettaops.screens.help import HelpScreen
+from tests.pilot.dashboards import ScriptedDashboard, database_gone, healthy
 from tests.unit import build
 
 TICK: Final = 2.0  # simulated seconds between two snapshots
 IN_A_ROW: Final = 3
-EQUAL, LATENCY, NUMBERS, TICKED = "f6", "f7", "f8", "f9"
+EQUAL, LATENCY, NUMBERS, TICKED, TROUBLED = "f6", "f7", "f8", "f9", "f10"
 LATENCIES: Final = (2.0, 11.0, 4.0, 17.0, 9.0, 3.0, 26.0)
 PERCENTS: Final = (2.5, 0.4, 13.0, 7.1, 2.9, 41.0)
 MIB: Final = 1 << 20
@@ -34,7 +33,11 @@ class ScriptedApp(LettaOpsApp):
     """The dashboard; the time that its charts go by is the script's."""
 
     BINDINGS = [  # noqa: RUF012
-        Binding(key, f"give('{key}')", show=False, system=True) for key in (EQUAL, LATENCY, NUMBERS, TICKED)
+        *(
+            Binding(key, f"give('{key}')", show=False, system=True)
+            for key in (EQUAL, LATENCY, NUMBERS, TICKED)
+        ),
+        Binding(TROUBLED, "trouble", show=False, system=True),
     ]
 
     def __init__(self, folder: Path) -> None:
@@ -43,6 +46,7 @@ class ScriptedApp(LettaOpsApp):
         self.newest = healthy()
         self.script = ScriptedDashboard(folder, self.newest)
         super().__init__(self.script)
+        self.trends.clock = lambda: self.now
 
     def on_mount(self) -> None:
         self.run_worker(self.ring())
@@ -55,6 +59,17 @@ class ScriptedApp(LettaOpsApp):
         self.newest = CHANGES[key](self.newest, self.given)
         self.script.tell(self.newest)
         self.run_worker(self.ring())
+
+    def action_trouble(self) -> None:
+        self.run_worker(self.trouble())
+
+    async def trouble(self) -> None:
+        """Open the help, ring, let the deployment get worse behind it, ring."""
+        await self.push_screen(HelpScreen())
+        await self.ring()
+        self.newest = database_gone()
+        self.script.tell(self.newest)
+        await self.ring()
 
     async def ring(self) -> None:
         """Ring when nothing is left to draw."""
@@ -70,11 +85,11 @@ class ScriptedApp(LettaOpsApp):
         screen, driver = self.current_screen, self.operator_driver
         if screen is None or driver is None or self.script.last is not self.newest:
             return True
-        if screen._dirty_widgets or screen._callbacks or driver._waits:
+        if driver._waits or self.screen._dirty_widgets or self.screen._callbacks:
             return True
         return any(
-            each._repaint_required or each._layout_required or each.message_queue_size
-            for each in screen.walk_children(Widget, with_self=True)
+            each.is_on_screen and (each._repaint_required or each._layout_required or each.message_queue_size)
+            for each in self.screen.walk_children(Widget, with_self=True)
         )
 
 
@@ -130,9 +145,7 @@ def _answered(snapshot: Snapshot, answers: Answers) -> Snapshot:
 
 
 def main() -> int:
-    app = ScriptedApp(Path(sys.argv[1]))
-    with mock.patch("lettaops.screens.health.time", SimpleNamespace(monotonic=lambda: app.now)):
-        return app.start()
+    return ScriptedApp(Path(sys.argv[1])).start()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ The budgets leave room for other numbers, not for a line that is drawn for nothi
 of the table costs some 250 bytes, and a whole frame 10 kB.
 """
 
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -12,11 +13,18 @@ from typing import Final
 
 import pytest
 
-from tests.pty.scripted import EQUAL, LATENCY, NUMBERS, TICK, TICKED
+from lettaops.monitor.trends import COLUMN_SECONDS
+from tests.pty.scripted import EQUAL, LATENCY, NUMBERS, TICK, TICKED, TROUBLED
 from tests.pty.terminal import Terminal
 
 BELL: Final = b"\x07"
-KEYS: Final = {EQUAL: "\x1b[17~", LATENCY: "\x1b[18~", NUMBERS: "\x1b[19~", TICKED: "\x1b[20~"}
+KEYS: Final = {
+    EQUAL: "\x1b[17~",
+    LATENCY: "\x1b[18~",
+    NUMBERS: "\x1b[19~",
+    TICKED: "\x1b[20~",
+    TROUBLED: "\x1b[21~",
+}
 TICKS: Final = 30
 
 
@@ -47,6 +55,7 @@ def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
         found = Dashboard(terminal)
         found.after_bell(0)
         assert "● HEALTHY" in terminal.text
+        assert "\n cpu " in terminal.text, "the charts are there"
         yield found
         terminal.press("q")
         assert terminal.end() == 0
@@ -74,3 +83,26 @@ def test_the_numbers_of_all_rows(dashboard: Dashboard) -> None:
 def test_an_idle_minute(dashboard: Dashboard) -> None:
     sent = sum(len(dashboard.cost(TICKED)) for _ in range(TICKS))
     assert 0 < sent / (TICKS * TICK) < 200
+
+
+def test_a_column_of_the_charts(dashboard: Dashboard) -> None:
+    """Nine cells of three charts, their three words, and eight cells of each service's little one."""
+    costs = [len(dashboard.cost(TICKED)) for _ in range(TICKS)]
+    every = math.ceil(COLUMN_SECONDS / TICK)
+    with_column, without = (
+        costs[every - 1 :: every],
+        [cost for at, cost in enumerate(costs) if (at + 1) % every],
+    )
+    assert max(with_column) > max(without) + 50, "the charts moved"
+    assert sorted(with_column)[len(with_column) // 2] - max(without) < 250
+
+
+def test_a_notice_over_a_dialog(dashboard: Dashboard) -> None:
+    """What the deployment says behind the help, and a few lines over it."""
+    bells = dashboard.terminal.raw.count(BELL)
+    dashboard.terminal.press(KEYS[TROUBLED])
+    dashboard.after_bell(bells)
+    told = dashboard.after_bell(bells + 1)
+    assert "down: letta_db ended" in dashboard.terminal.text
+    assert len(told) < 4_000
+    dashboard.terminal.press("q")  # the help

@@ -6,13 +6,16 @@ start is gone when the session ends; what a killed session left is cleared by th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from lettaops.sources.engine import Engine
+from lettaops.sources.target import EngineTarget, resolve_target
+from tests.testbed import keeper
 from tests.testbed.cache import Cache
 from tests.testbed.dockerd import PrivateDockerd, throwaway
-from tests.testbed.keeper import engine
 from tests.testbed.stacks import LettaStack, StubStack
 from tests.testbed.stub_images import import_stub_images
 
@@ -28,7 +31,7 @@ def cache() -> Cache:
 @pytest.fixture(scope="session")
 def real_dockerd(cache: Cache) -> Iterator[PrivateDockerd]:
     """The engine with the stand-in images; builds them first if need be (some 6 minutes)."""
-    with engine(cache, lambda line: print(line, flush=True), patience=OTHER_RUN) as daemon:
+    with keeper.engine(cache, lambda line: print(line, flush=True), patience=OTHER_RUN) as daemon:
         yield daemon
 
 
@@ -95,3 +98,16 @@ def lasting(lasting_engine: PrivateDockerd, cache: Cache) -> Iterator[StubStack]
     with StubStack(lasting_engine, cache, "lasting") as stack:
         yield stack
         lasting_engine.revive()
+
+
+@pytest.fixture
+def target(stub_dockerd: PrivateDockerd) -> EngineTarget:
+    """How to reach the throw-away engine."""
+    return resolve_target(stub_dockerd.host, None, {}, Path("/nonexistent"))
+
+
+@pytest.fixture
+async def engine(target: EngineTarget) -> AsyncIterator[Engine]:
+    """The client of the throw-away engine."""
+    async with Engine(target) as client:
+        yield client

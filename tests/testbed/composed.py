@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 from .cache import Cache
@@ -111,9 +110,7 @@ class ComposeStack:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.down()
 
     # -- use ----------------------------------------------------------------------------

@@ -20,11 +20,10 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from . import leftovers, network
-from .common import BedError, FileLock, log_tail, require_root, run, wait_until
+from .background import Background, Scoped
+from .common import BedError, FileLock, require_root, run, wait_until
 from .deadend import DeadEndNames
 
 START_TIMEOUT = 60.0
@@ -33,7 +32,7 @@ HIDDEN_FOLDERS = ("/etc/docker", "/run/containerd")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class PrivateDockerd:
+class PrivateDockerd(Scoped):
     """One engine below `root` (keep the path short: sockets in it may have 107 characters).
 
     The first start() claims `root` with a lock, clears away what a killed earlier run left,
@@ -73,7 +72,7 @@ class PrivateDockerd:
         self._state = self.root / "claim.json"
         self._lock = FileLock(self.root / "owner.lock", f"the Docker engine {name}", patience)
         self._claimed = False
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = Background(f"dockerd {name}", self.log, self.answers)
         self._mount_namespace: int | None = None
         self._names: DeadEndNames | None = None
 
@@ -82,14 +81,12 @@ class PrivateDockerd:
     @property
     def pid(self) -> int:
         """The daemon's process id; BedError when it isn't running."""
-        if self._process is None or self._process.poll() is not None:
-            raise BedError(f"dockerd {self.name} is not running")
         return self._process.pid
 
     @property
     def running(self) -> bool:
         """Whether the daemon's process exists (a frozen one does)."""
-        return self._process is not None and self._process.poll() is None
+        return self._process.running
 
     def start(self, timeout: float = START_TIMEOUT) -> None:
         """Start the daemon and wait until it answers; nothing happens when it runs already."""
@@ -101,17 +98,8 @@ class PrivateDockerd:
         # dockerd trusts the numbers in pid files, even those of a zombie or of another program.
         for stale in (self.pidfile, self.socket, self.exec_root / "containerd/containerd.pid"):
             stale.unlink(missing_ok=True)
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self.env,
-                start_new_session=True,  # Ctrl-C in a test run must not reach it before teardown does
-                pass_fds=() if self._mount_namespace is None else (self._mount_namespace,),
-            )
-        wait_until(self._answers_or_died, f"dockerd {self.name} to answer", timeout, log=self.log)
+        held = () if self._mount_namespace is None else (self._mount_namespace,)
+        self._process.start(self._command(), timeout, env=self.env, pass_fds=held)
         if self._mount_namespace is None:
             # Held open so that a restarted daemon finds the mounts and sockets of live containers.
             self._mount_namespace = os.open(f"/proc/{self.pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
@@ -120,11 +108,11 @@ class PrivateDockerd:
 
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """SIGTERM and wait for the end; the containers stop too unless live_restore is set."""
-        self._end(signal.SIGTERM, timeout)
+        self._process.end(signal.SIGTERM, timeout)
 
     def kill(self) -> None:
         """SIGKILL the daemon. Its containers go on without it, as on a real crash."""
-        self._end(signal.SIGKILL, 10)
+        self._process.end(signal.SIGKILL, 10)
         wait_until(
             lambda: not leftovers.engine_processes(self.exec_root, shims=False),
             f"containerd of {self.name} to end with its parent",
@@ -152,7 +140,7 @@ class PrivateDockerd:
         """Make it run and answer again, whether it is frozen, stopped, killed or fine."""
         if self.running:
             self.thaw()
-            wait_until(self._answers_or_died, f"dockerd {self.name} to answer", 30, log=self.log)
+            self._process.wait_ready(30)
         self.start()
 
     def reserve(self) -> None:
@@ -191,19 +179,6 @@ class PrivateDockerd:
             return False
         self.close()
         return True
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # -- use ----------------------------------------------------------------------------
 
@@ -285,12 +260,6 @@ class PrivateDockerd:
             raise BedError(f"dockerd {self.name} has no subnet yet")
         return self.subnet
 
-    def _answers_or_died(self) -> bool:
-        if self._process is None or self._process.poll() is not None:
-            code = None if self._process is None else self._process.returncode
-            raise BedError(f"dockerd {self.name} ended with {code}{log_tail(self.log)}")
-        return self.answers()
-
     def _claim(self) -> None:
         require_root()
         network.check_forwarding()
@@ -306,15 +275,6 @@ class PrivateDockerd:
         self._names = DeadEndNames(self.gateway)
         state = {"boot": BOOT_ID.read_text().strip(), "subnet": str(self.subnet)}
         self._state.write_text(json.dumps(state))
-
-    def _end(self, how: signal.Signals, timeout: float) -> None:
-        process = self._process
-        if process is None or process.poll() is not None:
-            return
-        process.send_signal(how)
-        if how is signal.SIGTERM:
-            process.send_signal(signal.SIGCONT)  # a frozen daemon could not see the SIGTERM
-        wait_until(lambda: process.poll() is not None, f"dockerd {self.name} to end", timeout, log=self.log)
 
     def _close_gently(self) -> None:
         """Let the daemon itself undo what it did, so that the kept data-root stays tidy."""

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .background import Background
 from .cache import Cache
 from .common import BedError, FileLock, require_root, wait_until
 from .composed import PROXY_HOST
@@ -72,15 +72,7 @@ class Keeper:
         if self.state():
             return
         self.cache.state.unlink(missing_ok=True)
-        with self.log.open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.testbed", "keep"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=CHECKOUT,
-                start_new_session=True,
-            )
+        self.log.write_bytes(b"")
         shown = 0
 
         def ready() -> bool:
@@ -89,15 +81,13 @@ class Keeper:
             for line in lines[shown:]:
                 print(line, flush=True)
             shown = len(lines)
-            if process.poll() is not None:
-                raise BedError(f"the keeper ended with {process.returncode} (log: {self.log})")
             return self.cache.state.exists()
 
+        process = Background("the keeper of the test stack", self.log, ready)
         try:
-            wait_until(ready, "the test stack to be up", UP_TIMEOUT, log=self.log, interval=0.2)
+            process.start([sys.executable, "-m", "tests.testbed", "keep"], UP_TIMEOUT, cwd=CHECKOUT)
         except BaseException:
-            if process.poll() is None:
-                process.terminate()
+            process.end(signal.SIGTERM, DOWN_TIMEOUT)
             raise
 
     def keep(self) -> None:

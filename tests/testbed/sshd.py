@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import getpass
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from .common import BedError, wait_until
+from .background import Background, Scoped
+from .common import free_ports
 
 
-class PrivateSshd:
+class PrivateSshd(Scoped):
     """sshd on a free port of 127.0.0.1 for the present account. A context manager.
 
     Nothing of the machine's own sshd is read or changed.
@@ -22,10 +22,11 @@ class PrivateSshd:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="lettaops-sshd-"))
-        self.port = _free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        (self.port,) = free_ports(1)
+        self._process = Background("sshd", self.folder / "log", self._answers)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Make the keys and the configuration, run it, and wait until it answers."""
         program = shutil.which("sshd") or "/usr/sbin/sshd"
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd drops its privileges
         for name in ("host", "client"):
@@ -39,20 +40,7 @@ class PrivateSshd:
             f"AuthorizedKeysFile {authorized}\nPidFile none\nStrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nPermitRootLogin prohibit-password\nPermitUserEnvironment no\n"
         )
-        log = self.folder / "log"
-        with log.open("wb") as file:
-            self._process = subprocess.Popen([program, "-D", "-e", "-f", str(configuration)], stderr=file)
-        try:
-            wait_until(self._answers, "sshd to answer", 15, log=log)
-        except BedError:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self._process.start([program, "-D", "-e", "-f", str(configuration)], 15)
 
     def command(self, remote: str) -> list[str]:
         """The ssh command that runs `remote` on a terminal."""
@@ -64,19 +52,9 @@ class PrivateSshd:
 
     def close(self) -> None:
         """End this sshd; sessions that hang on it end with their connections."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(10)
-            self._process = None
+        self._process.end(signal.SIGTERM, 10)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _answers(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
             return connection.recv(16).startswith(b"SSH-")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

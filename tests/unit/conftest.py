@@ -1,5 +1,6 @@
-"""Fixtures of the unit tests: a redactor of its own for each, and hypothesis without a clock."""
+"""Fixtures of the unit tests: for each its own redactor and fake engine; hypothesis without a clock."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import settings
 from lettaops.config.paths import StateDirectory
 from lettaops.model import secrets
 from lettaops.operations.audit import Operator
+from lettaops.sources.engine import Engine
+from tests.fakes.engine import FakeEngine
 from tests.unit.build import operator
 
 settings.register_profile("unit", deadline=None, max_examples=60, derandomize=True)
@@ -30,3 +33,17 @@ def state(tmp_path: Path) -> StateDirectory:
 def me() -> Operator:
     """The operator of these tests."""
     return operator()
+
+
+@pytest.fixture
+async def fake(tmp_path: Path) -> AsyncIterator[FakeEngine]:
+    """An engine that answers as it is told."""
+    async with FakeEngine(tmp_path / "engine.sock") as running:
+        yield running
+
+
+@pytest.fixture
+async def engine(fake: FakeEngine) -> AsyncIterator[Engine]:
+    """The client of that engine."""
+    async with Engine(fake.target) as client:
+        yield client

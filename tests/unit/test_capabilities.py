@@ -135,6 +135,7 @@ def test_variables_that_would_break_promises_are_taken_out() -> None:
         "TEXTUAL_DISABLE_KITTY_KEY": "1",
         "LINES": "24",
         "COLUMNS": "80",
+        "UNICODE_VERSION": "9.0.0",
         "TERM": "xterm",
     }
     neutralise(environ)

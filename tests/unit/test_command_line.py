@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -22,23 +21,23 @@ from lettaops.model.errors import Refused, UsageError
 from lettaops.model.text import Safe
 from lettaops.monitor.observe import choose
 from lettaops.operations.audit import AuditLog, Operator
+from lettaops.operations.deed_plan import Deed
 from lettaops.operations.execute import _failed
 from lettaops.operations.plan import Act, make_plan
 from tests.unit.build import database, exited, server, stack_of
-
-COMMAND = (sys.executable, "-m", "lettaops")
-
-
-def environment(place: Path) -> dict[str, str]:
-    return os.environ | {
-        "LETTAOPS_STATE_DIR": str(place / "state"),
-        "LETTAOPS_CONFIG": str(place / "config.toml"),
-    }
+from tests.unit.programme import COMMAND, environment, ran
 
 
 @pytest.mark.parametrize(
     "words",
-    [["--version"], ["--help"], ["--ascii", "--version"], ["config", "schema"], ["stop", "--help"]],
+    [
+        ["--version"],
+        ["--help"],
+        ["--ascii", "--version"],
+        ["config", "schema"],
+        ["stop", "--help"],
+        ["completion", "bash"],
+    ],
     ids=" ".join,
 )
 def test_a_reader_that_is_gone_is_no_error(tmp_path: Path, words: list[str]) -> None:
@@ -57,6 +56,7 @@ def test_a_reader_that_is_gone_is_no_error(tmp_path: Path, words: list[str]) -> 
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
+    assert not (tmp_path / "state").exists(), "no report of it"
 
 
 def test_ctrl_c_is_told_by_the_exit_status(tmp_path: Path) -> None:
@@ -82,16 +82,8 @@ def test_ctrl_c_is_told_by_the_exit_status(tmp_path: Path) -> None:
 
 
 def test_completion_still_completes(tmp_path: Path) -> None:
-    done = subprocess.run(
-        COMMAND,
-        env=environment(tmp_path)
-        | {"_LETTAOPS_COMPLETE": "bash_complete", "COMP_WORDS": "lettaops sta", "COMP_CWORD": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    asked = {"_LETTAOPS_COMPLETE": "bash_complete", "COMP_WORDS": "lettaops sta", "COMP_CWORD": "1"}
+    done = ran(tmp_path, *COMMAND, **asked)
     assert done.stdout.split() == ["plain,status", "plain,start"], done.stderr
 
 
@@ -104,7 +96,7 @@ def test_an_act_that_does_not_exist_can_not_be_allowed(
         _ = Session(Options(), environment(tmp_path)).permission
     assert "reboot" in caught.value.what
     assert str(file) in caught.value.what
-    assert caught.value.next_step == "known: start, stop, restart, kill, pause, unpause"
+    assert caught.value.next_step == f"known: {', '.join([*Act, *Deed])}"
     for name, value in environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     assert run(["config", "validate"]) == 2
@@ -129,30 +121,15 @@ def test_a_stdout_that_can_not_be_written(
     tmp_path: Path, words: str, redirection: str, unbuffered: str
 ) -> None:
     host = f"--host unix://{tmp_path}/none.sock " if words == "status" else ""
-    done = subprocess.run(
-        ["sh", "-c", f"exec {sys.executable} -m lettaops {host}{words} {redirection}"],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(tmp_path) | {"PYTHONUNBUFFERED": unbuffered},
-        timeout=30,
-        check=False,
-    )
+    command = f"exec {' '.join(COMMAND)} {host}{words} {redirection}"
+    done = ran(tmp_path, "sh", "-c", command, PYTHONUNBUFFERED=unbuffered)
     why = "No space left on device" if "full" in redirection else "Bad file descriptor"
     assert (done.returncode, done.stderr) == (1, f"lettaops: standard output can't be written: {why}\n")
     assert not list(tmp_path.glob("state/crash*"))
 
 
 def test_no_terminal_is_refused_once(tmp_path: Path) -> None:
-    done = subprocess.run(
-        COMMAND,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env=environment(tmp_path),
-        timeout=30,
-        check=False,
-    )
+    done = ran(tmp_path, *COMMAND)
     assert done.returncode == 2
     assert done.stderr.count("lettaops status") == 1
 

@@ -1,9 +1,7 @@
 """A fault of our own: no traceback on the screen, a report for its owner, and nothing secret in either."""
 
 import json
-import os
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from lettaops.cli.main import run
 from lettaops.model.secrets import Secret
+from tests.unit.programme import COMMAND, environment, ran
 
 NOWHERE = ("--host", "unix:///nowhere/docker.sock")
 FAULT = """
@@ -27,14 +26,6 @@ sys.exit(lettaops.cli.main.run(["config", "show"]))
 """
 
 
-def environment(place: Path) -> dict[str, str]:
-    return os.environ | {
-        "LETTAOPS_STATE_DIR": str(place / "state"),
-        "LETTAOPS_CONFIG": str(place / "absent.toml"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-
-
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This process with a state directory of its own and no configuration."""
@@ -43,27 +34,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state"
 
 
-def lettaops(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lettaops", *words],
-        capture_output=True,
-        text=True,
-        env=environment(place),
-        stdin=subprocess.DEVNULL,
-        timeout=30,
-        check=False,
-    )
-
-
 def test_an_unforeseen_error_is_a_report_and_no_traceback(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FAULT],
-        capture_output=True,
-        text=True,
-        env=environment(tmp_path),
-        timeout=30,
-        check=False,
-    )
+    done = ran(tmp_path, sys.executable, "-c", FAULT)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr + done.stdout
     assert "ZeroDivisionError" not in done.stderr
@@ -80,36 +52,9 @@ def test_an_unforeseen_error_is_a_report_and_no_traceback(tmp_path: Path) -> Non
 
 def test_where_no_report_can_be_written_it_still_says_so(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file in the way")
-    done = subprocess.run(
-        [sys.executable, "-c", FAULT],
-        capture_output=True,
-        text=True,
-        env=environment(tmp_path),
-        timeout=30,
-        check=False,
-    )
+    done = ran(tmp_path, sys.executable, "-c", FAULT)
     assert done.returncode == 1
     assert done.stderr == "lettaops: this is a fault of lettaops itself; no report could be written\n"
-
-
-@pytest.mark.parametrize("words", [("config", "schema"), ("completion", "bash"), ("--help",)])
-def test_a_reader_that_has_had_enough_is_no_fault(tmp_path: Path, words: tuple[str, ...]) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "lettaops", *words],
-            stdout=writing,
-            stderr=subprocess.PIPE,
-            env=environment(tmp_path),
-            timeout=30,
-            check=False,
-        )
-    finally:
-        os.close(writing)
-    assert done.stderr == b""
-    assert done.returncode != 0
-    assert not (tmp_path / "state").exists(), "no report of it"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +81,7 @@ def test_errors_are_words_and_an_exit_status(
 
 
 def test_a_silent_engine_is_an_answer_of_status(tmp_path: Path) -> None:
-    done = lettaops(tmp_path, *NOWHERE, "status", "--json")
+    done = ran(tmp_path, *COMMAND, *NOWHERE, "status", "--json")
     assert done.returncode == 12
     found = json.loads(done.stdout)
     assert found["overall"] == "unknown"

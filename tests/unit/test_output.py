@@ -62,25 +62,48 @@ def test_a_table_lines_up(narrow: int) -> None:
     ]
 
 
-def test_a_table_is_cut_on_a_terminal_only(narrow: int) -> None:
+def test_on_a_terminal_what_does_not_fit_stands_below_its_row(narrow: int) -> None:
     to, out, _ = output(tty=True)
     to.table(TITLES, ROWS)
-    lines = out.text().splitlines()
-    assert lines[1] == "letta_server  7   because because becau…"
-    assert all(len(line) <= narrow for line in lines)
-    assert lines[2].endswith("short")
+    assert out.text().splitlines() == [
+        "SERVICE       N   WHY",
+        "letta_server  7",
+        "    because because because because",
+        "    because because because because",
+        "    because because because because",
+        "日本          12  short",
+    ]
 
 
 def test_wide_characters_count_twice(narrow: int) -> None:
     to, out, _ = output(tty=True)
-    to.table(("A",), [("日" * 40,)])
-    assert out.text().splitlines()[1] == "日" * 19 + "…"
+    to.table(("A",), [("日" * 30,)])
+    assert out.text().splitlines()[1:] == ["日" * 20, "日" * 10]
 
 
-def test_a_long_first_column_leaves_room_for_the_last(narrow: int) -> None:
+def test_a_long_first_column_leaves_the_last_one_whole(narrow: int) -> None:
     to, out, _ = output(tty=True)
-    to.table(("A", "B"), [("x" * 200, "reason")])
-    assert "reas" in out.text()
+    to.table(("A", "B"), [("x" * 200, "a reason of several words")])
+    assert out.text().splitlines()[2:] == ["    a reason of several words"]
+
+
+def test_the_end_of_a_head_line_is_always_seen(narrow: int) -> None:
+    to, out, _ = output(tty=True)
+    to.head("日本 on unix:///var/run/docker.sock", "● HEALTHY  12:00:00")
+    assert out.text() == "日本 on unix:///va…  ● HEALTHY  12:00:00\n"
+    to, out, _ = output()
+    to.head("日本 on unix:///var/run/docker.sock", "● HEALTHY  12:00:00")
+    assert out.text() == "日本 on unix:///var/run/docker.sock  ● HEALTHY  12:00:00\n"
+
+
+def test_a_paragraph_is_broken_on_a_terminal_only(narrow: int) -> None:
+    text = "the database restarts in a loop; the server waits for it"
+    to, out, _ = output(tty=True)
+    to.paragraph(text, indent="  ")
+    assert out.text().splitlines() == ["  the database restarts in a loop; the", "  server waits for it"]
+    to, out, _ = output()
+    to.paragraph(text)
+    assert out.text() == f"{text}\n"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "koi8-r", "cp1252"])
@@ -167,12 +190,14 @@ def test_secrets_are_struck_from_everything() -> None:
     assert "****" in out.text()
 
 
-def test_half_a_secret_is_not_left_where_a_table_is_cut(narrow: int) -> None:
+def test_half_a_secret_is_not_left_where_a_line_is_cut_or_broken(narrow: int) -> None:
     Secret("correct-horse-battery-staple")
+    secrets = ("correct-horse-battery-staple", "postgres://u:sesame-open@host/d" * 2)
     to, out, _ = output(tty=True)
-    to.table(
-        ("A", "B"), [("x" * 20, "correct-horse-battery-staple"), ("y", "postgres://u:sesame-open@host/d" * 2)]
-    )
+    to.table(("A", "B"), [("x" * 20, secrets[0]), (secrets[0], secrets[1])])
+    for each in secrets:
+        to.paragraph("x" * 30 + each)
+        to.head("x" * 10 + each, "the end")
     assert "corr" not in out.text()
     assert "sesame" not in out.text()
 

@@ -5,7 +5,7 @@ import pytest
 
 from lettaops.model.probe import Answers, Outcome
 from lettaops.model.verdict import Verdict
-from lettaops.sources.postgres import _outcome
+from lettaops.sources.postgres.connection import outcome as outcome_of
 from tests.unit.build import database, failed, server
 from tests.unit.judging import D, judge, reason, verdicts
 
@@ -31,7 +31,7 @@ from tests.unit.judging import D, judge, reason, verdicts
     ],
 )
 def test_outcomes_by_sqlstate(state: str, outcome: Outcome) -> None:
-    assert _outcome(asyncpg.PostgresError.new({"C": state, "M": "words"})) is outcome
+    assert outcome_of(asyncpg.PostgresError.new({"C": state, "M": "words"})) is outcome
 
 
 def test_a_broken_database_is_down_and_its_volume_comes_first() -> None:

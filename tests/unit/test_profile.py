@@ -213,3 +213,19 @@ def test_where_files_are_looked_for(tmp_path: Path) -> None:
     assert str(system) == "/etc/lettaops/config.toml"
     assert own.name == "config.toml"
     assert state_directory({"LETTAOPS_STATE_DIR": str(tmp_path)}).path == tmp_path
+
+
+def test_colour_and_bell_of_a_profile(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('[profiles.prod]\ncolour = "red"\nbell = true\n')
+    profile = load((path,), "prod").profile
+    assert (profile.colour, profile.bell) == ("red", True)
+    assert (Profile().colour, Profile().bell) == (None, False)
+
+
+def test_a_colour_that_no_terminal_has_is_told_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('[profiles.prod]\ncolour = "pink"\n')
+    with pytest.raises(UsageError, match=r"colour") as caught:
+        load((path,), "prod")
+    assert str(path) in caught.value.what

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from lettaops.model.errors import Denied, Refused, UsageError
-from lettaops.sources.target import DEFAULT_SOCKET, docker_py_kwargs, is_loopback, resolve_target
+from lettaops.sources.choice import DEFAULT_SOCKET
+from lettaops.sources.target import docker_py_kwargs, is_loopback, resolve_target
 
 
 @pytest.fixture

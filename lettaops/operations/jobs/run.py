@@ -114,7 +114,7 @@ class JobRun:
                 await self._do(number, step, story)
             except LettaopsError as error:
                 return await self._failed(error)
-        return self._close(JobState.DONE, Exit.DONE, Safe("done"))
+        return self._close(JobState.DONE, Exit.DONE, Safe())
 
     async def back(self, why: str = "undone as asked", status: Exit = Exit.ROLLED_BACK) -> Job:
         """Undo what was done, the last first; `status` is the job's exit status when that succeeds."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -19,6 +19,7 @@ from lettaops.model.engine_documents import (
     stats_from,
 )
 from lettaops.model.errors import DeadlineExceeded, ProtocolError
+from lettaops.model.frames import LineDecoder, LogDecoder, LogLine
 from lettaops.model.secrets import Secret
 from lettaops.sources.engine.archive import unpacked
 from lettaops.sources.engine.exec import ExecResult, ExecStream, collect, exec_body
@@ -27,6 +28,8 @@ from lettaops.sources.engine.streams import DocumentStream, LogStream
 from lettaops.sources.engine.version import choose_version
 from lettaops.sources.engine.wire import ByteStream, Wire, deadline
 from lettaops.sources.target import EngineTarget
+
+L = TypeVar("L")
 
 DEFAULT_TIMEOUT: Final = 3.0
 STATS_SECONDS: Final = 5.0  # engines before 23.0 take up to 2 s for one sample
@@ -179,31 +182,52 @@ class Engine:
         tail: int | None,
         timestamps: bool,
         tty: bool,
-        stdout: bool = True,
-        stderr: bool = True,
         since: float | None = None,
         timeout: float | None = None,
-    ) -> AsyncIterator[LogStream]:
+    ) -> AsyncIterator[LogStream[LogLine]]:
         """Lines of a container's log, in batches. `tail`: from that many lines before the end, None: all.
 
         `tty`: whether the container has a terminal (`Container.tty`). `since` (seconds since
         1970) alone makes an engine read the whole log file: give `tail` with it. After a
         reconnect use `tail` and `timestamps`, and leave out what was seen.
         """
+        decoder = LogDecoder(terminal=tty, timestamps=timestamps)
+        async with self.decoded_log(
+            container_id,
+            decoder,
+            follow=follow,
+            tail=tail,
+            timestamps=timestamps,
+            since=since,
+            timeout=timeout,
+        ) as log:
+            yield log
+
+    @asynccontextmanager
+    async def decoded_log(
+        self,
+        container_id: str,
+        decoder: LineDecoder[L],
+        *,
+        follow: bool,
+        tail: int | None,
+        timestamps: bool,
+        since: float | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[LogStream[L]]:
+        """As `logs`, as the values that a decoder makes of the lines."""
         query: dict[str, str | int] = {
             "follow": int(follow),
-            "stdout": int(stdout),
-            "stderr": int(stderr),
+            "stdout": 1,
+            "stderr": 1,
             "timestamps": int(timestamps),
             "tail": "all" if tail is None else tail,
         }
         if since is not None:
             query["since"] = f"{since:.9f}"
         what = f"reading the log of {_short(container_id)}"
-        path = f"/containers/{_quoted(container_id)}/logs"
-        async with self._stream(path, query, what, timeout) as stream:
-            idle = None if follow else LOG_SILENCE_SECONDS
-            yield LogStream(stream, what, terminal=tty, timestamps=timestamps, idle=idle)
+        async with self._stream(f"/containers/{_quoted(container_id)}/logs", query, what, timeout) as stream:
+            yield LogStream(stream, what, decoder, idle=None if follow else LOG_SILENCE_SECONDS)
 
     # -- commands --------------------------------------------------------------------------
 
@@ -347,9 +371,10 @@ class Engine:
 
 
 def _event(value: object) -> Event | None:
-    # Healthchecks make three exec events every few seconds; nobody wants to see them.
-    event = event_from(value)
-    return None if event.action.startswith("exec_") else event
+    # Healthchecks make three exec events every few seconds: nobody wants to see them, or to pay for them.
+    if isinstance(value, dict) and str(value.get("Action")).startswith("exec_"):
+        return None
+    return event_from(value)
 
 
 def _json(body: bytes, what: str) -> object:

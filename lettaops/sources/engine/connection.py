@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from lettaops.model.errors import LettaopsError
-from lettaops.sources.daemon_thread import in_daemon_thread
+from lettaops.sources.dial import addresses_of
 from lettaops.sources.engine.explain import connect_error, lost_error
 from lettaops.sources.engine.tls import TlsSession, tls_context
 from lettaops.sources.target import EngineTarget
@@ -67,13 +67,9 @@ class Connection:
     @classmethod
     async def _open_tcp(cls, target: EngineTarget) -> "Connection":
         context = tls_context(target.tls) if target.tls is not None else None
-        # asyncio's own resolver thread would keep the process from ending while DNS is dead.
-        addresses = await in_daemon_thread(
-            lambda: socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-        )
         failure = OSError("the name has no address")
-        for family, kind, protocol, _, address in addresses:
-            sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
+        for family, address in await addresses_of(target.host, target.port):
+            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             connection = cls(target, sock)
             try:
                 await connection._loop.sock_connect(sock, address)

@@ -21,7 +21,8 @@ from lettaops.model.errors import (
     Unreachable,
 )
 from lettaops.model.text import Safe, clean, clean_bytes
-from lettaops.sources.target import DEFAULT_SOCKET, EngineTarget
+from lettaops.sources.choice import DEFAULT_SOCKET
+from lettaops.sources.target import EngineTarget
 
 _MESSAGE_BYTES: Final = 4096
 _DEFAULT_SOCKETS: Final = frozenset({DEFAULT_SOCKET, DEFAULT_SOCKET.removeprefix("/var")})

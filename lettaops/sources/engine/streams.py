@@ -7,7 +7,7 @@ from typing import Final, Generic, Self, TypeVar
 import msgspec
 
 from lettaops.model.errors import ApiError, ProtocolError
-from lettaops.model.frames import LogDecoder, LogLine
+from lettaops.model.frames import LineDecoder
 from lettaops.model.text import clean_bytes
 from lettaops.sources.engine.explain import not_json
 from lettaops.sources.engine.wire import ByteStream
@@ -68,33 +68,33 @@ class DocumentStream(Generic[T]):
             )
 
 
-class LogStream:
+class LogStream(Generic[T]):
     """Asynchronous iterator over batches of log lines: what one read of the socket brought, never empty.
 
     Not reading holds the engine back: there is no unbounded buffer. The end of the iteration
-    says nothing about the container. Raises as `DocumentStream`, and `ApiError` with what the
-    engine says when it gives the log up.
+    says nothing about the container. `unfinished`: the last batch is what the end of the stream
+    left without a line feed. Raises as `DocumentStream`, and `ApiError` with what the engine says
+    when it gives the log up.
     """
 
-    def __init__(
-        self, stream: ByteStream, what: str, *, terminal: bool, timestamps: bool, idle: float | None
-    ) -> None:
+    def __init__(self, stream: ByteStream, what: str, decoder: LineDecoder[T], *, idle: float | None) -> None:
+        self.unfinished = False
         self._stream = stream
         self._what = what
         self._idle = idle
-        self._decoder = LogDecoder(terminal=terminal, timestamps=timestamps)
+        self._decoder = decoder
         self._ended = False
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> list[LogLine]:
+    async def __anext__(self) -> list[T]:
         while not self._ended:
             data = await self._stream.read_within(self._idle, self._what)
             if data:
                 lines = self._decoder.feed(data)
             else:
-                self._ended = True
+                self._ended = self.unfinished = True
                 lines = self._decoder.flush()
             if lines:
                 return lines
