@@ -49,8 +49,14 @@ def keys() -> str:
     """The keys of the dashboard."""
     lines = ["# Keys", "", _NOTICE, "", "The palette (`^p`) finds all of these by name, `?` shows them.", ""]
     lines += ["## Look and move", ""]
-    for scope, title in ((Scope.EVERYWHERE, "In every screen"), (Scope.HEALTH, "In Health"), (Scope.LOGS, "In Logs")):
-        views = ((_keys(each.keys), each.title, each.help) for each in VIEWS if each.keys and each.scope is scope)
+    for scope, title in (
+        (Scope.EVERYWHERE, "In every screen"),
+        (Scope.HEALTH, "In Health"),
+        (Scope.LOGS, "In Logs"),
+    ):
+        views = (
+            (_keys(each.keys), each.title, each.help) for each in VIEWS if each.keys and each.scope is scope
+        )
         lines += [f"### {title}", "", *_table(("key", "name", "what it does"), views), ""]
     lines += ["## Act on the selected service, or on the marked ones", ""]
     lines += [

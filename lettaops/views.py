@@ -271,7 +271,13 @@ VIEWS: Final = (
         scope=Scope.LOGS,
         keys=("p",),
     ),
-    View(id="view.copy", title="Copy", help="Copy what is selected, else the row at the cursor.", call="copy", keys=("y",)),
+    View(
+        id="view.copy",
+        title="Copy",
+        help="Copy what is selected, else the row at the cursor.",
+        call="copy",
+        keys=("y",),
+    ),
     View(
         id="view.url",
         title="Copy the address",

@@ -1,6 +1,7 @@
 """The line above the footer: what was just done, and how it went."""
 
 from enum import Enum
+from functools import partial
 from typing import Final
 
 from textual.content import Content
@@ -30,24 +31,31 @@ class Activity(Guarded, Static):
         super().__init__(classes="activity")
         self._lasting = Lasting.NEWS
         self._timer: Timer | None = None
+        self._said = 0
 
     def say(self, words: Safe, lasting: Lasting = Lasting.NEWS) -> None:
         """Other words."""
         self._lasting = lasting
+        self._said += 1
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        text = drawable(words, self.app)
-        content = Content(text)
-        self.set_class(lasting is Lasting.TROUBLE, "-trouble")
+        content = Content(drawable(words, self.app))
+        trouble = lasting is Lasting.TROUBLE
+        self.set_class(trouble, "-trouble")
         if self.content != content:
-            self.update(content, layout=False)
+            self.update(content, layout=trouble)  # it is told whole, in as many lines as it takes
         if words and lasting is Lasting.NEWS:
-            self._timer = self.set_timer(NEWS_SECONDS, self.clear)
+            self._timer = self.set_timer(NEWS_SECONDS, partial(self._expire, self._said))
 
     def key_pressed(self) -> None:
         """A key: trouble was read."""
         if self._lasting is Lasting.TROUBLE:
+            self.clear()
+
+    def _expire(self, said: int) -> None:
+        """The time of these words is over; others may have come in the same moment."""
+        if self._said == said:
             self.clear()
 
     def clear(self) -> None:

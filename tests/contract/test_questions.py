@@ -71,7 +71,11 @@ async def test_a_container_goes_by_id_by_its_beginning_and_by_name(lab: Lab) -> 
 
 
 async def test_states_before_and_after_it_runs(lab: Lab) -> None:
-    lab.make(Wanted(name="fresh", started=False), Wanted(name="done", script="exit 3"), Wanted(name="killed"))
+    lab.make(
+        Wanted(name="fresh", started=False),
+        Wanted(name="done", script="sleep 0.1; exit 3"),
+        Wanted(name="killed"),
+    )
     ids = {name: made.id for name, made in lab.containers.items()}
     await EngineActs(target_of(lab)).kill(ids["killed"])
     async with Engine(target_of(lab)) as engine:

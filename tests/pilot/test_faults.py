@@ -16,10 +16,15 @@ from lettaops.dashboard import Dashboard
 from lettaops.model.source import Link, SourceStatus
 from lettaops.monitor.snapshot import Snapshot
 from lettaops.monitor.watch import StackWatch
+from lettaops.screens import activity as activity_line
+from lettaops.screens import reveal
+from lettaops.screens.activity import Activity
+from lettaops.screens.confirm import ConfirmScreen
 from lettaops.screens.detail import Detail
 from lettaops.screens.health import HealthScreen
 from lettaops.screens.help import HelpScreen
 from lettaops.screens.inspect_tree import InspectTree
+from lettaops.screens.reveal import Reveal
 from lettaops.screens.widgets.table import Table
 from tests.pilot import dashboards
 from tests.pilot.dashboards import ScriptedDashboard
@@ -82,6 +87,19 @@ async def resumed(app: LettaOpsApp, pilot: Pilot[None]) -> None:
     await pilot.press("escape")
 
 
+async def acted(app: LettaOpsApp, pilot: Pilot[None]) -> None:
+    await pilot.press("r")
+    await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+
+
+async def news_expired(app: LettaOpsApp, pilot: Pilot[None]) -> None:
+    await pilot.press("minus")
+
+
+async def masked(app: LettaOpsApp, pilot: Pilot[None]) -> None:
+    await pilot.press("V")
+
+
 def pressing(*keys: str) -> Callable[[LettaOpsApp, Pilot[None]], Awaitable[None]]:
     async def press(_: LettaOpsApp, pilot: Pilot[None]) -> None:
         await pilot.press(*keys)
@@ -107,6 +125,9 @@ def pressing(*keys: str) -> Callable[[LettaOpsApp, Pilot[None]], Awaitable[None]
         ((LettaOpsApp, "act"), pressing("r")),
         ((LettaOpsApp, "copy"), pressing("y")),
         ((HelpScreen, "__init__"), pressing("question_mark")),
+        ((ConfirmScreen, "on_resize"), acted),
+        ((Activity, "clear"), news_expired),
+        ((Reveal, "end"), masked),
     ],
     ids=lambda each: each[1] if isinstance(each, tuple) else "",
 )
@@ -116,6 +137,8 @@ async def test_fault_of_any_handler_is_the_same_card(
     part: tuple[type, str],
     cause: Callable[[LettaOpsApp, Pilot[None]], Awaitable[None]],
 ) -> None:
+    monkeypatch.setattr(activity_line, "NEWS_SECONDS", 0.2)
+    monkeypatch.setattr(reveal, "REVEAL_SECONDS", 0.2)
     async with health(tmp_path, dashboards.healthy(), size=(200, 36)) as (app, dashboard, pilot):
         with monkeypatch.context() as patch:
             patch.setattr(*part, broken)

@@ -160,7 +160,7 @@ async def test_the_detail_shows_the_whole_record_and_follows_the_cursor(tmp_path
     async with logs(tmp_path) as run:
         await run.press("left_square_bracket", "left_square_bracket", "enter")
         await run.sees("socket.gaierror: [Errno -2]")
-        await run.sees("· error · Letta.letta.server.rest_api.app")
+        await run.sees("· error · letta.server.rest_api.app")
         await run.press("down")
         await run.sees("path    ")
         await run.press("escape")
@@ -169,7 +169,7 @@ async def test_the_detail_shows_the_whole_record_and_follows_the_cursor(tmp_path
 
 async def test_json_is_set_out(tmp_path: Path) -> None:
     async with logs(tmp_path) as run:
-        await run.press("up", "up", "enter")
+        await run.press("up", "enter")
         await run.sees('"name": "search"')
 
 

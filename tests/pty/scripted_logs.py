@@ -52,7 +52,7 @@ class ScriptedLogs(LettaOpsApp):
     def on_mount(self) -> None:
         self.switch_mode("logs")
         self.script.feed.tell(many([f"a line to fill the screen, number {number}" for number in range(200)]))
-        self.run_worker(self.ring(200))
+        self.run_worker(self.ring())
 
     def action_give(self, key: str) -> None:
         self.count += 1
@@ -62,10 +62,10 @@ class ScriptedLogs(LettaOpsApp):
             self.script.tell(self.newest)
         else:
             self.script.feed.tell(lines)
-        self.run_worker(self.ring(len(lines)))
+        self.run_worker(self.ring())
 
-    async def ring(self, lines: int) -> None:
-        """Ring when so many more lines are held, or what of them are records, and nothing is left to draw."""
+    async def ring(self) -> None:
+        """Ring when nothing is left to draw; lines that may go on are held back for less than this waits."""
         rest = 0
         while rest < IN_A_ROW:
             await asyncio.sleep(0.1)
@@ -82,8 +82,7 @@ class ScriptedLogs(LettaOpsApp):
         if screen._dirty_widgets or screen._callbacks or driver._waits or screen._head_timer is not None:
             return True
         return any(
-            each.is_on_screen
-            and (each._repaint_required or each._layout_required or each.message_queue_size)
+            each.is_on_screen and (each._repaint_required or each._layout_required or each.message_queue_size)
             for each in screen.walk_children(Widget, with_self=True)
         )
 

@@ -7,7 +7,7 @@ from base64 import b64decode
 _PERMITTED = re.compile(
     r"\x1b\["
     r"(?:(?:\d{1,3}(?:;\d{1,3})*)?m"  # colours and attributes
-    r"|(?:(?P<row>\d+)(?:;(?P<column>\d+))?)?H|\d+C|K"  # where the cursor goes, and erasing from there
+    r"|(?:(?P<row>\d+)(?:;(?P<column>\d+))?)?H|\d*C|K"  # where the cursor goes, and erasing from there
     r"|\?(?:7|25|1000|1003|1004|1006|1015|1016|1049|2004|2026)[hl]|\?2026\$p|>\d+u|<u)"  # modes
 )
 _CLIPBOARD = re.compile(r"\x1b\]52;c;([A-Za-z0-9+/]*={0,2})\x07")

@@ -65,13 +65,14 @@ def test_a_line_out_of_sight_costs_a_count(logs: Logs) -> None:
 
 def test_hostile_lines_command_nothing(logs: Logs) -> None:
     terminal = logs.terminal
+    start = len(terminal.raw)
     logs.cost(TORTURE)
     for keys in ("v", "w", "v", "w", "g", "\r", "j", "j", "\x1b", "G", "/evil\r", "\x1b"):
         terminal.press(keys)
         terminal.settle(0.2)
-    sent = bytes(terminal.raw).replace(BELL, b"")
-    start = sent.index(b"number 199")
-    assert strict.foreign(sent[start:], columns=COLUMNS, rows=ROWS) == []
+    assert "evil" in terminal.text or "red" in terminal.text
+    sent = bytes(terminal.raw[start:]).replace(BELL, b"")
+    assert strict.foreign(sent, columns=COLUMNS, rows=ROWS) == []
 
 
 def test_the_stacks_password_is_never_sent(logs: Logs) -> None:
@@ -82,6 +83,6 @@ def test_the_stacks_password_is_never_sent(logs: Logs) -> None:
         terminal.settle(0.3)
     terminal.wait_for("****")
     assert PASSWORD.encode() not in terminal.raw
-    assert not strict.clipboards(bytes(terminal.raw)) or all(
-        PASSWORD not in text for text in strict.clipboards(bytes(terminal.raw))
-    )
+    _, copies = strict.clipboard(bytes(terminal.raw))
+    assert len(copies) == 2
+    assert not any(PASSWORD in text for text in copies)

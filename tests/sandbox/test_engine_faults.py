@@ -1,6 +1,8 @@
 """The switches of the sandbox's engine, as its clients see them."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from lettaops.model.errors import ApiError, DeadlineExceeded, LettaopsError, Pro
 from lettaops.model.frames import LogLine
 from lettaops.sandbox.engine import Command, Fault, Switches
 from lettaops.sources.engine import Engine
-from tests.contract.lab import SandboxLab, Wanted, target_of
+from tests.contract.lab import ROOT, SandboxLab, Wanted, target_of
 
 LIST = "GET /containers/json"
 LOGS = "GET /containers/*/logs"
@@ -137,3 +139,18 @@ def test_commands_that_make_no_sense(lab: SandboxLab) -> None:
     with pytest.raises(LettaopsError, match="Invalid enum value"):
         lab.switches.send(Command(inject=Fault(kind="explode")))  # type: ignore[arg-type] # on purpose
     lab.switches.send(Command(clear="*"))
+
+
+def test_switches_by_hand(lab: SandboxLab) -> None:
+    def turn(command: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "lettaops.sandbox.engine.switch", str(lab.switches.path), command]
+        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+    socket = Path(lab.host.removeprefix("unix://"))
+    assert turn('{"vanish": true}').returncode == 0
+    assert not socket.exists()
+    assert turn('{"appear": true}').returncode == 0
+    assert socket.exists()
+    refused = turn('{"inject": {"kind": "explode"}}')
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "explode" in refused.stderr

@@ -148,6 +148,7 @@ def test_a_cut_leaves_no_half_of_a_secret() -> None:
         ("a\tb", "a       b"),
         ("1\t2\r\t3", "1       3"),
         ("\x1b[32m50%\x1b[0m\r\x1b[32m100%\x1b[0m", "100%"),
+        ("\x1b[1;31m" * 300 + "x\ry", "y"),
     ],
 )
 def test_a_progress_line_shows_what_a_terminal_would_have_shown_in_the_end(raw: str, shows: str) -> None:

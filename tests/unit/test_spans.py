@@ -23,13 +23,13 @@ def test_fitted_lines_are_within_their_cells(text: str, columns: int, lines: int
 
 
 def test_fitted_counts_cells_and_not_characters() -> None:
-    assert fitted("服务 服务 服务 服务", 9, 2) == "服务 服务\n服务 服务"
-    assert fitted("one two three four", 9, 1) == "one two …"
-    assert fitted("one two", 9, 1) == "one two"
+    assert fitted(Safe("服务 服务 服务 服务"), 9, 2) == "服务 服务\n服务 服务"
+    assert fitted(Safe("one two three four"), 9, 1) == "one two …"
+    assert fitted(Safe("one two"), 9, 1) == "one two"
 
 
 def test_a_sentence_that_goes_on_tells_so() -> None:
-    assert fitted("one two three four five", 9, 2) == "one two\nthree …"
+    assert fitted(Safe("one two three four five"), 9, 2) == "one two\nthree …"
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 160])

@@ -15,7 +15,7 @@ from lettaops.model.logs.sgr import strip
 from lettaops.model.secrets import known_secrets
 from lettaops.model.text import Safe, clean
 
-RECORD_BYTES: Final = 15  # of each record beside its own, with the line feed behind it
+RECORD_BYTES: Final = 15  # of each record in arrays, nearly
 BLOCK_BYTES: Final = 1200  # of a block that is empty
 MOST_SOURCES: Final = 256
 _PRINTABLE: Final = bytes(range(0x20, 0x7F)) + b"\n"

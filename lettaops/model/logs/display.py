@@ -16,6 +16,8 @@ from lettaops.model.units import size
 # What moves within a line: carriage return, backspace, tab; erasing to the end (0), the start (1) or all (2).
 _MOVES = re.compile(r"(\r|\x08|\t|(?:\x1b\[|\x9b)[0-2]?K|(?:\x1b\[|\x9b)[0-9;:]{0,256}m)")
 _LONGEST_WORD: Final = 4096
+_LONGEST_PEN: Final = 512  # characters of sequences without a reset among them
+_RESETS: Final = ("[m", "[0m", "\x9bm", "\x9b0m")
 _ERASE: Final = {"0K": 0, "K": 0, "1K": 1, "2K": 2}
 
 
@@ -76,9 +78,8 @@ class _Row:
                 self._column = min(LINE_LIMIT, self._column + TAB_WIDTH - self._column % TAB_WIDTH)
                 self._grow(self._column)
             elif piece.endswith("m"):
-                self._pen = (
-                    piece if piece.endswith(("[m", "[0m", "\x9bm", "\x9b0m")) else (self._pen + piece)[-512:]
-                )
+                afresh = piece.endswith(_RESETS) or len(self._pen) > _LONGEST_PEN
+                self._pen = piece if afresh else self._pen + piece
             else:
                 self._erase(_ERASE[piece.lstrip("\x1b[\x9b")])
         return self._text()

@@ -37,22 +37,16 @@ def parse(text: str) -> int | None:
 def ago(nanoseconds: int) -> str:
     """A duration in the words of `docker ps`."""
     seconds = max(0, nanoseconds // SECOND)
+    minutes, hours = seconds // 60, round(seconds / 3600)
+    days = hours // 24
     if seconds < 1:
         return "Less than a second"
-    minutes, hours = seconds // 60, round(seconds / 3600)
-    for unit, count, limit in (
-        ("second", seconds, 60),
-        ("minute", minutes, 60),
-        ("hour", hours, 48),
-        ("day", hours // 24, 14),
-        ("week", hours // 24 // 7, 9),
-    ):
-        if count < limit:
-            return _counted(count, unit)
-    return f"{hours // 24 // 30} months"
-
-
-def _counted(count: int, unit: str) -> str:
-    if count == 1 and unit in ("minute", "hour"):
-        return f"About {'an' if unit == 'hour' else 'a'} {unit}"
-    return f"{count} {unit}{'' if count == 1 else 's'}"
+    if seconds < 60:
+        return "1 second" if seconds == 1 else f"{seconds} seconds"
+    if minutes < 60:
+        return "About a minute" if minutes == 1 else f"{minutes} minutes"
+    if hours < 48:
+        return "About an hour" if hours == 1 else f"{hours} hours"
+    if days < 14:
+        return f"{days} days"
+    return f"{days // 7} weeks" if days < 60 else f"{days // 30} months"
