@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -63,7 +64,7 @@ class LettaOpsApp(Guarded, TerminalApp, inherit_bindings=False):
         self._profile = profile or Profile()
         self._mouse_taken = True
         self._asked_to_quit = False
-        self._faults = Faults(self.report, self.say_trouble)
+        self._faults = Faults(self.report, partial(self.announce, worse=True))
         self._following = Following(self, dashboard, self._faults)
         self._acting = Acting(self, dashboard, self)
         self._reveal = Reveal(self, dashboard, self.show_again)

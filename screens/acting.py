@@ -105,7 +105,7 @@ class Acting:
             return
         self._doing = f"{name} {', '.join(step.name for step in plan.steps)}"
         self._teller.say(f"{self._doing} …", Lasting.PROGRESS)
-        tick = self._app.set_interval(_TICK_SECONDS, self._teller.show_again)
+        tick = self._app.set_interval(_TICK_SECONDS, partial(self._app.call_next, self._teller.show_again))
         try:
             await self._run(action, plan)
         finally:

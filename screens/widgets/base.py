@@ -210,7 +210,14 @@ class LineView(Guarded, ScrollView, can_focus=False, inherit_bindings=False):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """The strip of a screen row, exactly as wide as the widget."""
+        """The strip of a screen row, exactly as wide as the widget; an empty one where drawing it fails."""
+        try:
+            return self._render_line(y)
+        except Exception as error:
+            self.tell_fault(error)  # a frame that isn't drawn would leave old values standing
+            return Strip.blank(self.size.width)
+
+    def _render_line(self, y: int) -> Strip:
         if self._waiting:
             self._waiting = False
             self._asked = self._rows_now()

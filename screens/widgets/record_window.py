@@ -1,7 +1,6 @@
 """Many records, few of them drawn: which of them are in the window, and what the rows say."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
 
 from lettaops.model.logs.select import Found
 from lettaops.model.text import Safe
@@ -13,9 +12,6 @@ from .prefix import DEFAULT_PREFIX, Prefix
 from .record_lines import RecordLines
 from .slices import Slices
 from .store import Record, RecordSource
-
-SIDE_STEP: Final = 8
-WHEEL_LINES: Final = 3
 
 
 class RecordWindow(LineList):

@@ -4,6 +4,7 @@ from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.selection import Selection
 
 from .record_window import RecordWindow
 
@@ -12,12 +13,7 @@ WHEEL_LINES: Final = 3
 
 
 class RecordView(RecordWindow):
-    """The records of a source in their order, the newest last. Whoever fills the source calls `grow`.
-
-    While it follows, the end stays in view. It stops with any upward scroll, a cursor or a
-    selection, and starts again with End or G; `unseen` counts what came meanwhile. Records of
-    several lines are folded: the first is shown, and how many more there are.
-    """
+    """Records with a cursor among them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "side(-1)", "Left", show=False, id="records.left"),
@@ -31,8 +27,6 @@ class RecordView(RecordWindow):
         overflow-y: scroll;
     }
     """
-
-    # Keys and mouse
 
     def move(self, by: int) -> None:
         """Moves the cursor; without one in view, from the edge of the window."""
