@@ -3,6 +3,7 @@
 A cell is a glyph and a pen; a glyph of two cells is followed by a cell with an empty glyph.
 """
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import repeat
@@ -17,6 +18,12 @@ from lettaops.terminal.pens import on_blank
 Cell = tuple[str, str]
 Row = list[Cell]
 BLANK: Final[Cell] = (" ", "")
+# Latin, dashes, quotes, arrows, mathematics, frames, bars and our own signs: each is one cell, whatever
+# stands beside it.
+_PLAIN: Final = re.compile(
+    r"[ -~\xa1-\xac\xae-\u02ff\u2010-\u2015\u2018-\u2027\u2030-\u205e"
+    r"\u2190-\u22ff\u2500-\u25fc\u2713-\u2718]*"
+)
 
 
 def cells_of(text: str, pen: str, *, ascii: bool = False) -> Row:
@@ -73,6 +80,11 @@ def _blank_like(cell: Cell | None) -> Cell | None:
 @lru_cache(maxsize=8192)
 def _glyphs(text: str) -> tuple[str, ...]:
     """One entry a cell: glyph with its marks, "" for the second cell of a wide one."""
+    return tuple(text) if _PLAIN.fullmatch(text) else laid_out(text)
+
+
+def laid_out(text: str) -> tuple[str, ...]:
+    """The same for any text, however its characters combine."""
     glyphs: list[str] = []
     spans, _ = split_graphemes(text)
     for start, end, cells in spans:

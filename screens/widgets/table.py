@@ -118,13 +118,15 @@ class Table(LineList):
 
     def set_stale(self, stale: bool) -> None:
         """Greys everything: the rows are old."""
-        self._stale = stale
-        self.repaint_changed()
+        if stale != self._stale:
+            self._stale = stale
+            self.repaint_changed()
 
     def set_empty(self, text: Safe) -> None:
         """What is shown instead of rows."""
-        self._empty = text
-        self.repaint_changed()
+        if text != self._empty:
+            self._empty = text
+            self.repaint_changed()
 
     def set_filter(self, text: Safe) -> Safe | None:
         """Shows only rows with this text, or `/pattern/`, in a cell.

@@ -150,7 +150,7 @@ async def test_a_paged_chart_stands_still_and_loses_its_older_half_when_it_is_fu
 
 
 @given(values=st.lists(st.floats(0, 9), max_size=80), width=st.integers(2, 12), braille=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 async def test_a_paged_chart_shows_the_newest_and_at_least_half_a_width(
     values: list[float], width: int, braille: bool
 ) -> None:

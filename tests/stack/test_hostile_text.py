@@ -53,9 +53,9 @@ def test_watch_on_a_terminal(lettaops: LettaOps) -> None:
 def test_record_and_its_view(lettaops: LettaOps) -> None:
     document = lettaops.status()
     evil = next(each["name"] for each in document["services"] if each["name"].startswith("evil"))
-    done = lettaops.run("pause", "--yes", evil)
+    done = lettaops.run("stop", "--yes", evil)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert lettaops.run("unpause", "--yes", evil).returncode == 0
+    assert lettaops.run("start", "--yes", evil).returncode == 0
     assert_clean(on_a_terminal(lettaops.command("audit"), lettaops.environ, ROOT))
     record = (lettaops.state / "state" / "audit.jsonl").read_text()
     assert "\x1b" not in record
