@@ -115,7 +115,7 @@ def ask_for_text(terminal: Terminal) -> None:
 
 def act_on_it(terminal: Terminal) -> None:
     """Two acts that are done, and one that is left alone."""
-    for key, answer, end in (("s", "y", "is stopped"), ("s", "", " runs ("), ("K", "n", "left alone")):
+    for key, answer, end in (("s", "y", "down: ended"), ("s", "", " runs ("), ("K", "n", "left alone")):
         terminal.press(key)
         if answer:
             terminal.wait_for("y  do it")
